@@ -1,0 +1,1 @@
+//! Rows of a time range become the dependency graph.

@@ -1,0 +1,1 @@
+//! The end of a flow becomes who it was.

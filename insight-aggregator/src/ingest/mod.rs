@@ -1,0 +1,1 @@
+//! What agents report: decoded, checked, made durable, acknowledged.

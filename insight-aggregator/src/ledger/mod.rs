@@ -1,0 +1,1 @@
+//! The durable record of what was counted, one row a flow end and minute.

@@ -1,0 +1,3 @@
+//! The program `insight-aggregator`; everything is in the library.
+
+fn main() {}

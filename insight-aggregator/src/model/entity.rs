@@ -1,0 +1,105 @@
+//! Who the ends of flows are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Names an [`Entity`]; see `Node.id` in `topology.proto` for its forms.
+pub type EntityId = Arc<str>;
+
+/// What an entity is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// A container, in a pod or not.
+    Container,
+    /// A Kubernetes pod.
+    Pod,
+    /// A systemd unit.
+    Unit,
+    /// A cgroup that is none of these.
+    Cgroup,
+    /// A Linux node.
+    Node,
+    /// An address that no agent watches.
+    External,
+    /// An address that several entities claim in the same time.
+    Ambiguous,
+}
+
+impl Kind {
+    /// Its name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Pod => "pod",
+            Self::Unit => "unit",
+            Self::Cgroup => "cgroup",
+            Self::Node => "node",
+            Self::External => "external",
+            Self::Ambiguous => "ambiguous",
+        }
+    }
+
+    /// The kind with this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [
+            Self::Container,
+            Self::Pod,
+            Self::Unit,
+            Self::Cgroup,
+            Self::Node,
+            Self::External,
+            Self::Ambiguous,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == name)
+    }
+}
+
+/// How finely the graph tells ends apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Level {
+    /// Every container, unit and cgroup by itself.
+    Container,
+    /// A pod's containers together.
+    #[default]
+    Workload,
+    /// Everything on a node together.
+    Node,
+}
+
+impl Level {
+    /// All levels, finest first.
+    pub const ALL: [Self; 3] = [Self::Container, Self::Workload, Self::Node];
+
+    /// Its name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Workload => "workload",
+            Self::Node => "node",
+        }
+    }
+}
+
+/// One end of flows at container level, with what the coarser levels need.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entity {
+    /// Its id at container level.
+    pub id: EntityId,
+    /// Its kind at container level.
+    pub kind: Kind,
+    /// For people.
+    pub name: String,
+    /// Id at workload level: the pod's, or `id` again.
+    pub workload: EntityId,
+    /// Kind at workload level.
+    pub workload_kind: Kind,
+    /// For people, at workload level.
+    pub workload_name: String,
+    /// Kubernetes namespace; empty when unknown.
+    pub namespace: String,
+    /// Name of the node whose agent saw it.
+    pub node: String,
+    /// See `Node.labels` in `topology.proto`.
+    pub labels: BTreeMap<String, String>,
+}

@@ -1,0 +1,15 @@
+//! The words that every room of the aggregator uses.
+
+mod counters;
+mod entity;
+mod report;
+mod row;
+mod time;
+mod window;
+
+pub use counters::Counters;
+pub use entity::{Entity, EntityId, Kind, Level};
+pub use report::{Coverage, Metrics, Report};
+pub use row::{Protocol, RowKey, Side, Sum};
+pub use time::{Minute, UnixMs, now_ms};
+pub use window::Window;

@@ -1,0 +1,81 @@
+//! One end of a flow, as the ledger keeps it.
+
+use std::net::IpAddr;
+
+use super::{Counters, EntityId, UnixMs};
+
+/// Which end of the connection was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    /// The end that connected.
+    Client,
+    /// The end that listened.
+    Server,
+}
+
+/// Transport protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+impl Protocol {
+    /// Its name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// What makes two measurements the same end of the same flow.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RowKey {
+    /// The measured end.
+    pub side: Side,
+    /// Who owns the measured end, at container level.
+    pub local: EntityId,
+    /// Address of the measured end.
+    pub local_addr: IpAddr,
+    /// Address of the other end.
+    pub remote_addr: IpAddr,
+    /// The server's port.
+    pub port: u16,
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// Where the addresses mean something: 0 everywhere; for loopback addresses a hash of (boot id, network namespace).
+    pub scope: u64,
+}
+
+impl RowKey {
+    /// The client's address, whichever end was measured.
+    pub fn client_addr(&self) -> IpAddr {
+        match self.side {
+            Side::Client => self.local_addr,
+            Side::Server => self.remote_addr,
+        }
+    }
+
+    /// The server's address, whichever end was measured.
+    pub fn server_addr(&self) -> IpAddr {
+        match self.side {
+            Side::Client => self.remote_addr,
+            Side::Server => self.local_addr,
+        }
+    }
+}
+
+/// Counts of a [`RowKey`] over a time range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sum {
+    /// The counts; `active` is that of the last minute.
+    pub counters: Counters,
+    /// Start of the first report.
+    pub first_seen: UnixMs,
+    /// End of the last report.
+    pub last_seen: UnixMs,
+}

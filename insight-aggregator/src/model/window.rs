@@ -1,0 +1,22 @@
+//! Everything the ledger knows of a time range: what a graph is made from.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Coverage, Entity, EntityId, Metrics, RowKey, Sum, UnixMs};
+
+/// Everything the ledger knows of a time range.
+#[derive(Clone, Debug, Default)]
+pub struct Window {
+    /// Start of the range, at a full minute.
+    pub from: UnixMs,
+    /// End of the range: a full minute, or now.
+    pub to: UnixMs,
+    /// Every measured end with its counts.
+    pub rows: HashMap<RowKey, Sum>,
+    /// Every entity that `rows` mention, and those with metrics.
+    pub entities: HashMap<EntityId, Entity>,
+    /// Newest sample in the range by entity.
+    pub metrics: HashMap<EntityId, Metrics>,
+    /// What each node's agent could see, in order of time; neighbours that touch may be joined.
+    pub coverage: BTreeMap<String, Vec<Coverage>>,
+}

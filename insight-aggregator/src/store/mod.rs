@@ -1,0 +1,81 @@
+//! Where rows are kept: wide rows in tables that are cut into windows of time.
+//!
+//! A window is the unit of retention: dropping one gives its space back at once. Domain code sits above [`Store`] and is
+//! tested once; every implementation passes the same contract tests.
+
+use std::ops::Bound;
+
+use anyhow::Result;
+
+/// Start of a window, in units that the table chooses (the ledger: hours since 1970).
+pub type WindowId = u64;
+
+/// One row to write. A row with the same place replaces an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// Table name: lower-case letters, digits and `_`.
+    pub table: &'static str,
+    /// The window that the row lives and dies with.
+    pub window: WindowId,
+    /// Rows of one partition are kept together.
+    pub partition: Vec<u8>,
+    /// Order within the partition, bytewise.
+    pub clustering: Vec<u8>,
+    /// The content.
+    pub value: Vec<u8>,
+}
+
+/// One row that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its place in the partition.
+    pub clustering: Vec<u8>,
+    /// Its content.
+    pub value: Vec<u8>,
+}
+
+/// Which rows of a partition to read.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// Table name.
+    pub table: &'static str,
+    /// Window.
+    pub window: WindowId,
+    /// Partition.
+    pub partition: Vec<u8>,
+    /// First and last clustering key.
+    pub range: (Bound<Vec<u8>>, Bound<Vec<u8>>),
+    /// Last row first.
+    pub reverse: bool,
+    /// At most so many rows.
+    pub limit: usize,
+}
+
+impl Scan {
+    /// The whole partition.
+    pub fn partition(table: &'static str, window: WindowId, partition: Vec<u8>) -> Self {
+        Self {
+            table,
+            window,
+            partition,
+            range: (Bound::Unbounded, Bound::Unbounded),
+            reverse: false,
+            limit: usize::MAX,
+        }
+    }
+}
+
+/// A place to keep rows. Calls may block; an error leaves what is stored as it was.
+pub trait Store: Send + Sync {
+    /// Writes all rows or none, durably: they are there after a crash once this returns.
+    fn put(&self, batch: Vec<Put>) -> Result<()>;
+
+    /// Reads rows in order of their clustering key. A window that does not exist has no rows.
+    fn scan(&self, scan: &Scan) -> Result<Vec<Row>>;
+
+    /// The windows of a table, oldest first.
+    fn windows(&self, table: &'static str) -> Result<Vec<WindowId>>;
+
+    /// Forgets a window and everything in it. Dropping one that does not exist is fine.
+    fn drop_window(&self, table: &'static str, window: WindowId) -> Result<()>;
+}

@@ -1,0 +1,1 @@
+//! What kernel and agent exchange.

@@ -1,0 +1,24 @@
+//! Insight's wire formats, package `insight.v1`: what agents report, and the graph that readers get.
+//!
+//! The code in `gen/` is made from `proto/insight/v1/*.proto` by `cargo xtask codegen` and committed;
+//! `cargo xtask codegen --check` fails when it is out of date.
+
+pub mod json;
+
+/// Messages and services of package `insight.v1`.
+#[expect(
+    clippy::all,
+    clippy::pedantic,
+    missing_docs,
+    unused_qualifications,
+    reason = "generated code"
+)]
+pub mod v1 {
+    include!("gen/insight.v1.rs");
+}
+
+/// The compiled descriptors, for gRPC reflection.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("gen/descriptors.bin");
+
+/// Version of the agent protocol that [`v1::Hello::protocol_version`] carries.
+pub const PROTOCOL_VERSION: u32 = 1;

@@ -1,0 +1,1 @@
+//! The harness: pods, namespaces, cgroups and the product, each owned by a guard.
