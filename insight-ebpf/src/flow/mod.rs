@@ -1,1 +1,11 @@
-//! Pure flow logic.
+//! What is counted, and when. Pure: the kernel is behind two small traits, so that the host can try every case.
+
+mod kernel;
+mod life;
+mod readout;
+#[cfg(test)]
+mod tests;
+
+pub use kernel::{Maps, Socket};
+pub use life::{on_state_change, state};
+pub use readout::live_socket;

@@ -1,0 +1,76 @@
+//! The map `FLOWS`: one entry a flow, cumulative for as long as the map lives.
+
+/// [`FlowKey::role`] of an end that connected.
+pub const ROLE_CLIENT: u8 = 1;
+/// [`FlowKey::role`] of an end that was connected to.
+pub const ROLE_SERVER: u8 = 2;
+/// [`FlowKey::protocol`] of TCP, its IANA number.
+pub const PROTOCOL_TCP: u8 = 6;
+
+/// Which flow a socket belongs to. The client's own port is not part of it: a million connections between the same two
+/// ends are one flow.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FlowKey {
+    /// Id of the owner's cgroup: the inode number of its cgroup v2 directory.
+    pub cgroup: u64,
+    /// Cookie of the network namespace.
+    pub netns: u64,
+    /// Local address, network order; IPv4 as `::ffff:a.b.c.d`.
+    pub local: [u32; 4],
+    /// Remote address, in the same form.
+    pub remote: [u32; 4],
+    /// The server's port, host order.
+    pub port: u16,
+    /// [`ROLE_CLIENT`] or [`ROLE_SERVER`].
+    pub role: u8,
+    /// [`PROTOCOL_TCP`].
+    pub protocol: u8,
+    /// Always 0: the kernel hashes every byte of a key.
+    pub padding: u32,
+}
+
+/// What was counted of a flow. Bytes and retransmits are those of connections that were closed; open ones are read from
+/// their sockets.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowTotals {
+    /// Connections that reached ESTABLISHED.
+    pub opened: u64,
+    /// Established connections that reached CLOSE.
+    pub closed: u64,
+    /// Payload bytes sent, each once however often it was sent again.
+    pub bytes_sent: u64,
+    /// Payload bytes received.
+    pub bytes_received: u64,
+    /// Segments sent again.
+    pub retransmits: u64,
+    /// Connects answered by RST (`ECONNREFUSED`).
+    pub failed_refused: u64,
+    /// Connects that were given up (`ETIMEDOUT`).
+    pub failed_timed_out: u64,
+    /// Connects ended by an ICMP error (`EHOSTUNREACH`, `ENETUNREACH`).
+    pub failed_unreachable: u64,
+    /// Connects that failed otherwise, for example closed by the program before they were answered.
+    pub failed_other: u64,
+}
+
+/// The map `OVERFLOW`, one entry: what found no room in `FLOWS`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overflow {
+    /// How many updates came here.
+    pub updates: u64,
+    /// Their sum.
+    pub totals: FlowTotals,
+}
+
+const _: () = {
+    assert!(size_of::<FlowKey>() == 56 && align_of::<FlowKey>() == 8);
+    assert!(core::mem::offset_of!(FlowKey, local) == 16);
+    assert!(core::mem::offset_of!(FlowKey, port) == 48);
+    assert!(core::mem::offset_of!(FlowKey, padding) == 52);
+    assert!(size_of::<FlowTotals>() == 72 && align_of::<FlowTotals>() == 8);
+    assert!(core::mem::offset_of!(FlowTotals, failed_refused) == 40);
+    assert!(size_of::<Overflow>() == 80);
+};

@@ -1,0 +1,61 @@
+//! Where the running kernel keeps the fields that are read.
+
+/// Byte offsets of struct members in the running kernel, from its BTF; constants to the verifier.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Offsets {
+    /// `socket.sk`
+    pub socket_sk: u32,
+    /// `sock.sk_type` (16 bits)
+    pub sk_type: u32,
+    /// `sock.sk_protocol` (16 bits since Linux 5.6)
+    pub sk_protocol: u32,
+    /// `sock.sk_max_ack_backlog`
+    pub sk_max_ack_backlog: u32,
+    /// `sock.sk_err`
+    pub sk_err: u32,
+    /// `sock.sk_cgrp_data.cgroup`
+    pub sk_cgroup: u32,
+    /// `sock_common.skc_family`
+    pub skc_family: u32,
+    /// `sock_common.skc_state`
+    pub skc_state: u32,
+    /// `sock_common.skc_flags`
+    pub skc_flags: u32,
+    /// `sock_common.skc_net.net`
+    pub skc_net: u32,
+    /// `sock_common.skc_dport`
+    pub skc_dport: u32,
+    /// `sock_common.skc_rcv_saddr`
+    pub skc_rcv_saddr: u32,
+    /// `sock_common.skc_daddr`
+    pub skc_daddr: u32,
+    /// `sock_common.skc_v6_rcv_saddr`
+    pub skc_v6_rcv_saddr: u32,
+    /// `sock_common.skc_v6_daddr`
+    pub skc_v6_daddr: u32,
+    /// `inet_sock.inet_sport`: unlike `skc_num` it is still there at CLOSE.
+    pub inet_sport: u32,
+    /// `tcp_sock.bytes_sent`
+    pub bytes_sent: u32,
+    /// `tcp_sock.bytes_retrans`
+    pub bytes_retrans: u32,
+    /// `tcp_sock.bytes_received`
+    pub bytes_received: u32,
+    /// `tcp_sock.total_retrans`
+    pub total_retrans: u32,
+    /// `net.net_cookie`
+    pub net_cookie: u32,
+    /// `cgroup.kn`
+    pub cgroup_kn: u32,
+    /// `cgroup.level`
+    pub cgroup_level: u32,
+    /// `cgroup.ancestors`, or `cgroup.ancestor_ids` where [`Offsets::ancestors_are_ids`]
+    pub cgroup_ancestors: u32,
+    /// 1 where the ancestors are ids (before Linux 6.1), 0 where they are pointers.
+    pub ancestors_are_ids: u32,
+    /// `kernfs_node.id`
+    pub kn_id: u32,
+}
+
+const _: () = assert!(size_of::<Offsets>() == 26 * 4);

@@ -1,0 +1,73 @@
+//! What the logic needs of the kernel.
+
+use crate::abi::{FlowKey, FlowTotals, PROTOCOL_TCP, ROLE_CLIENT};
+
+/// One TCP socket at this moment. Every call reads the kernel's memory, so ask only for what is needed.
+pub trait Socket {
+    /// Its address in kernel memory.
+    fn address(&self) -> u64;
+    /// Its owner's cgroup id.
+    fn cgroup(&self) -> u64;
+    /// Whether that cgroup lies below the one that is counted.
+    fn in_scope(&self) -> bool;
+    /// Cookie of its network namespace.
+    fn netns(&self) -> u64;
+    /// Local and remote address, network order, IPv4 as `::ffff:a.b.c.d`.
+    fn addresses(&self) -> ([u32; 4], [u32; 4]);
+    /// Local port, host order.
+    fn local_port(&self) -> u16;
+    /// Remote port, host order.
+    fn remote_port(&self) -> u16;
+    /// TCP state, see [`super::state`].
+    fn state(&self) -> u8;
+    /// Room in the accept queue, inherited from the listener: above 0 only for accepted sockets.
+    fn backlog(&self) -> u32;
+    /// Pending error (`sk_err`), a positive errno.
+    fn error(&self) -> i32;
+    /// Payload bytes sent, without retransmissions.
+    fn bytes_sent(&self) -> u64;
+    /// Payload bytes received.
+    fn bytes_received(&self) -> u64;
+    /// Segments sent again.
+    fn retransmits(&self) -> u64;
+
+    /// The flow it belongs to if it has this role.
+    #[inline(always)]
+    fn key(&self, role: u8) -> FlowKey {
+        let (local, remote) = self.addresses();
+        FlowKey {
+            cgroup: self.cgroup(),
+            netns: self.netns(),
+            local,
+            remote,
+            port: if role == ROLE_CLIENT {
+                self.remote_port()
+            } else {
+                self.local_port()
+            },
+            role,
+            protocol: PROTOCOL_TCP,
+            padding: 0,
+        }
+    }
+}
+
+/// The maps that the programs write.
+pub trait Maps {
+    /// Adds to a flow that is there; false if it is not.
+    fn add(&self, key: &FlowKey, more: &FlowTotals) -> bool;
+    /// Makes a flow with these totals; false if it is there already or there is no room.
+    fn insert(&self, key: &FlowKey, first: &FlowTotals) -> bool;
+    /// Whether a flow is there.
+    fn contains(&self, key: &FlowKey) -> bool;
+    /// Keeps what found no room.
+    fn overflow(&self, more: &FlowTotals);
+    /// Tells the agent that a flow is new.
+    fn announce(&self, key: &FlowKey);
+    /// Whether the agent is taking the baseline.
+    fn taking_baseline(&self) -> bool;
+    /// Marks a socket unless it has a mark; answers the mark that it had, or 0.
+    fn mark(&self, socket: u64, mark: u8) -> u8;
+    /// Marks a socket whatever mark it has.
+    fn remark(&self, socket: u64, mark: u8);
+}

@@ -1,0 +1,137 @@
+//! A connection's life: opened, closed or failed, from the changes of its socket's state.
+
+use super::{Maps, Socket};
+use crate::abi::{FlowKey, FlowTotals, MARK_CLOSED, MARK_NEW, MARK_OLD, ROLE_CLIENT, ROLE_SERVER};
+
+/// TCP states as the kernel numbers them (`include/net/tcp_states.h`).
+pub mod state {
+    /// Connected.
+    pub const ESTABLISHED: i32 = 1;
+    /// A client that waits for the answer to its SYN.
+    pub const SYN_SENT: i32 = 2;
+    /// A server's socket before the handshake's last ACK.
+    pub const SYN_RECV: i32 = 3;
+    /// Ended.
+    pub const CLOSE: i32 = 7;
+    /// Waits for connections.
+    pub const LISTEN: i32 = 10;
+}
+
+const ETIMEDOUT: i32 = 110;
+const ECONNREFUSED: i32 = 111;
+const EHOSTUNREACH: i32 = 113;
+const ENETUNREACH: i32 = 101;
+
+/// Counts one change of a socket's state.
+#[inline(always)]
+pub fn on_state_change<M: Maps, S: Socket>(maps: &M, socket: &S, old: i32, new: i32) {
+    if new == state::ESTABLISHED {
+        opened(maps, socket, old);
+    } else if new == state::CLOSE {
+        if old == state::SYN_SENT {
+            failed(maps, socket);
+        } else if old != state::LISTEN && old != state::SYN_RECV && old != state::CLOSE {
+            closed(maps, socket);
+        }
+    }
+}
+
+/// The role is exact here: only a client comes from SYN_SENT.
+#[inline(always)]
+fn opened<M: Maps, S: Socket>(maps: &M, socket: &S, old: i32) {
+    let role = if old == state::SYN_SENT {
+        ROLE_CLIENT
+    } else {
+        ROLE_SERVER
+    };
+    if maps.taking_baseline() {
+        // The address may have belonged to a socket that is gone.
+        maps.remark(socket.address(), MARK_NEW);
+    }
+    let once = FlowTotals {
+        opened: 1,
+        ..FlowTotals::default()
+    };
+    let key = socket.key(role);
+    if !maps.add(&key, &once) {
+        first(maps, socket, &key, &once);
+    }
+}
+
+#[inline(always)]
+fn failed<M: Maps, S: Socket>(maps: &M, socket: &S) {
+    let mut once = FlowTotals::default();
+    match socket.error() {
+        ECONNREFUSED => once.failed_refused = 1,
+        ETIMEDOUT => once.failed_timed_out = 1,
+        EHOSTUNREACH | ENETUNREACH => once.failed_unreachable = 1,
+        _ => once.failed_other = 1,
+    }
+    let key = socket.key(ROLE_CLIENT);
+    if !maps.add(&key, &once) {
+        first(maps, socket, &key, &once);
+    }
+}
+
+/// A closed socket's totals are added whole. While the baseline is taken, those of a socket that is older than the counting
+/// and was not read yet are not: nobody knows how much of them is from before.
+#[inline(always)]
+fn closed<M: Maps, S: Socket>(maps: &M, socket: &S) {
+    let mut once = FlowTotals {
+        closed: 1,
+        ..FlowTotals::default()
+    };
+    if !maps.taking_baseline() || counts_at_close(maps, socket) {
+        once.bytes_sent = socket.bytes_sent();
+        once.bytes_received = socket.bytes_received();
+        once.retransmits = socket.retransmits();
+    }
+    let mut key = socket.key(ROLE_CLIENT);
+    if socket.backlog() > 0 {
+        key = as_server(socket, key);
+        if !maps.add(&key, &once) {
+            first(maps, socket, &key, &once);
+        }
+        return;
+    }
+    // No backlog: a client, or a server that called listen(fd, 0). What was opened decides.
+    if maps.add(&key, &once) {
+        return;
+    }
+    if maps.add(&as_server(socket, key), &once) {
+        return;
+    }
+    first(maps, socket, &key, &once);
+}
+
+#[inline(always)]
+fn counts_at_close<M: Maps, S: Socket>(maps: &M, socket: &S) -> bool {
+    let mark = maps.mark(socket.address(), MARK_CLOSED);
+    if mark == MARK_NEW {
+        // The readout may still hold its file: it must not take it for an old one.
+        maps.remark(socket.address(), MARK_CLOSED);
+    }
+    mark == MARK_NEW || mark == MARK_OLD
+}
+
+#[inline(always)]
+pub(super) fn as_server<S: Socket>(socket: &S, client: FlowKey) -> FlowKey {
+    FlowKey {
+        role: ROLE_SERVER,
+        port: socket.local_port(),
+        ..client
+    }
+}
+
+/// A flow's first update. Scope is checked here only: a flow that is in the map is in scope.
+#[inline(always)]
+fn first<M: Maps, S: Socket>(maps: &M, socket: &S, key: &FlowKey, once: &FlowTotals) {
+    if !socket.in_scope() {
+        return;
+    }
+    if maps.insert(key, once) {
+        maps.announce(key);
+    } else if !maps.add(key, once) {
+        maps.overflow(once);
+    }
+}

@@ -1,0 +1,314 @@
+//! Every case of the flow logic, with the kernel's maps and sockets played by plain memory.
+
+use core::cell::{Cell, RefCell};
+
+extern crate std;
+use std::collections::BTreeMap;
+use std::vec::Vec;
+
+use super::state::{CLOSE, ESTABLISHED, LISTEN, SYN_RECV, SYN_SENT};
+use super::{Maps, Socket, live_socket, on_state_change};
+use crate::abi::{FlowKey, FlowTotals, MARK_CLOSED, ROLE_CLIENT, ROLE_SERVER};
+
+const FIN_WAIT2: i32 = 5;
+const LAST_ACK: i32 = 9;
+
+struct FakeMaps {
+    flows: RefCell<BTreeMap<FlowKey, FlowTotals>>,
+    room: usize,
+    lost: RefCell<Vec<FlowTotals>>,
+    announced: RefCell<Vec<FlowKey>>,
+    baseline: Cell<bool>,
+    marks: RefCell<BTreeMap<u64, u8>>,
+}
+
+impl FakeMaps {
+    fn with_room(room: usize) -> Self {
+        Self {
+            flows: RefCell::default(),
+            room,
+            lost: RefCell::default(),
+            announced: RefCell::default(),
+            baseline: Cell::new(false),
+            marks: RefCell::default(),
+        }
+    }
+
+    fn get(&self, key: &FlowKey) -> FlowTotals {
+        self.flows.borrow().get(key).copied().unwrap_or_default()
+    }
+}
+
+impl Maps for FakeMaps {
+    fn add(&self, key: &FlowKey, more: &FlowTotals) -> bool {
+        self.flows.borrow_mut().get_mut(key).is_some_and(|totals| {
+            totals.opened += more.opened;
+            totals.closed += more.closed;
+            totals.bytes_sent += more.bytes_sent;
+            totals.bytes_received += more.bytes_received;
+            totals.retransmits += more.retransmits;
+            totals.failed_refused += more.failed_refused;
+            totals.failed_timed_out += more.failed_timed_out;
+            totals.failed_unreachable += more.failed_unreachable;
+            totals.failed_other += more.failed_other;
+            true
+        })
+    }
+
+    fn insert(&self, key: &FlowKey, first: &FlowTotals) -> bool {
+        let mut flows = self.flows.borrow_mut();
+        if flows.contains_key(key) || flows.len() == self.room {
+            return false;
+        }
+        flows.insert(*key, *first);
+        true
+    }
+
+    fn contains(&self, key: &FlowKey) -> bool {
+        self.flows.borrow().contains_key(key)
+    }
+
+    fn overflow(&self, more: &FlowTotals) {
+        self.lost.borrow_mut().push(*more);
+    }
+
+    fn announce(&self, key: &FlowKey) {
+        self.announced.borrow_mut().push(*key);
+    }
+
+    fn taking_baseline(&self) -> bool {
+        self.baseline.get()
+    }
+
+    fn mark(&self, socket: u64, mark: u8) -> u8 {
+        let mut marks = self.marks.borrow_mut();
+        let before = marks.get(&socket).copied().unwrap_or(0);
+        if before == 0 {
+            marks.insert(socket, mark);
+        }
+        before
+    }
+
+    fn remark(&self, socket: u64, mark: u8) {
+        self.marks.borrow_mut().insert(socket, mark);
+    }
+}
+
+#[derive(Clone, Copy)]
+struct FakeSocket {
+    address: u64,
+    in_scope: bool,
+    state: u8,
+    backlog: u32,
+    error: i32,
+    sent: u64,
+    received: u64,
+}
+
+const CLIENT: FakeSocket = FakeSocket {
+    address: 0xc0,
+    in_scope: true,
+    state: ESTABLISHED as u8,
+    backlog: 0,
+    error: 0,
+    sent: 100,
+    received: 2_000,
+};
+const SERVER: FakeSocket = FakeSocket {
+    address: 0x5e,
+    backlog: 128,
+    sent: 2_000,
+    received: 100,
+    ..CLIENT
+};
+
+impl Socket for FakeSocket {
+    fn address(&self) -> u64 {
+        self.address
+    }
+    fn cgroup(&self) -> u64 {
+        7
+    }
+    fn in_scope(&self) -> bool {
+        self.in_scope
+    }
+    fn netns(&self) -> u64 {
+        9
+    }
+    fn addresses(&self) -> ([u32; 4], [u32; 4]) {
+        ([0, 0, 0xffff, 1], [0, 0, 0xffff, 2])
+    }
+    fn local_port(&self) -> u16 {
+        if self.backlog > 0 { 443 } else { 40_000 }
+    }
+    fn remote_port(&self) -> u16 {
+        if self.backlog > 0 { 40_001 } else { 443 }
+    }
+    fn state(&self) -> u8 {
+        self.state
+    }
+    fn backlog(&self) -> u32 {
+        self.backlog
+    }
+    fn error(&self) -> i32 {
+        self.error
+    }
+    fn bytes_sent(&self) -> u64 {
+        self.sent
+    }
+    fn bytes_received(&self) -> u64 {
+        self.received
+    }
+    fn retransmits(&self) -> u64 {
+        1
+    }
+}
+
+#[test]
+fn a_client_connection_is_opened_and_closed_once() {
+    let maps = FakeMaps::with_room(8);
+    on_state_change(&maps, &CLIENT, CLOSE, SYN_SENT);
+    on_state_change(&maps, &CLIENT, SYN_SENT, ESTABLISHED);
+    on_state_change(&maps, &CLIENT, ESTABLISHED, 4);
+    on_state_change(&maps, &CLIENT, FIN_WAIT2, CLOSE);
+    let totals = maps.get(&CLIENT.key(ROLE_CLIENT));
+    assert_eq!((totals.opened, totals.closed), (1, 1));
+    assert_eq!(
+        (totals.bytes_sent, totals.bytes_received, totals.retransmits),
+        (100, 2_000, 1)
+    );
+    assert_eq!(maps.flows.borrow().len(), 1);
+    assert_eq!(*maps.announced.borrow(), [CLIENT.key(ROLE_CLIENT)]);
+}
+
+#[test]
+fn a_server_is_known_by_its_backlog_also_without_its_opening() {
+    let maps = FakeMaps::with_room(8);
+    on_state_change(&maps, &SERVER, LAST_ACK, CLOSE);
+    let key = SERVER.key(ROLE_SERVER);
+    assert_eq!(key.port, 443);
+    assert_eq!((maps.get(&key).opened, maps.get(&key).closed), (0, 1));
+}
+
+#[test]
+fn a_server_without_backlog_is_decided_by_what_was_opened() {
+    let maps = FakeMaps::with_room(8);
+    let server = FakeSocket {
+        backlog: 0,
+        ..SERVER
+    };
+    on_state_change(&maps, &server, SYN_RECV, ESTABLISHED);
+    let live = live_socket(&maps, &server).expect("it is open");
+    assert_eq!(live.key, server.key(ROLE_SERVER));
+    on_state_change(&maps, &server, LAST_ACK, CLOSE);
+    assert_eq!(maps.get(&server.key(ROLE_SERVER)).closed, 1);
+    assert_eq!(maps.flows.borrow().len(), 1);
+}
+
+#[test]
+fn failures_are_told_apart_by_the_sockets_error() {
+    let maps = FakeMaps::with_room(8);
+    for error in [111, 110, 113, 101, 0, 104] {
+        on_state_change(&maps, &FakeSocket { error, ..CLIENT }, SYN_SENT, CLOSE);
+    }
+    let totals = maps.get(&CLIENT.key(ROLE_CLIENT));
+    assert_eq!(
+        (
+            totals.failed_refused,
+            totals.failed_timed_out,
+            totals.failed_unreachable,
+            totals.failed_other
+        ),
+        (1, 1, 2, 2)
+    );
+    assert_eq!((totals.opened, totals.closed, totals.bytes_sent), (0, 0, 0));
+}
+
+#[test]
+fn listeners_and_half_open_sockets_are_no_connections() {
+    let maps = FakeMaps::with_room(8);
+    on_state_change(&maps, &SERVER, LISTEN, CLOSE);
+    on_state_change(&maps, &SERVER, SYN_RECV, CLOSE);
+    on_state_change(&maps, &CLIENT, CLOSE, CLOSE);
+    assert!(maps.flows.borrow().is_empty());
+    for state in [LISTEN, SYN_SENT, CLOSE] {
+        let socket = FakeSocket {
+            state: state as u8,
+            ..CLIENT
+        };
+        assert_eq!(live_socket(&maps, &socket), None);
+    }
+}
+
+#[test]
+fn what_is_out_of_scope_leaves_no_trace() {
+    let maps = FakeMaps::with_room(8);
+    let outside = FakeSocket {
+        in_scope: false,
+        ..CLIENT
+    };
+    on_state_change(&maps, &outside, SYN_SENT, ESTABLISHED);
+    on_state_change(&maps, &outside, FIN_WAIT2, CLOSE);
+    assert!(maps.flows.borrow().is_empty() && maps.announced.borrow().is_empty());
+    assert_eq!(live_socket(&maps, &outside), None);
+}
+
+#[test]
+fn a_full_map_keeps_counting_what_it_knows_and_says_what_it_lost() {
+    let maps = FakeMaps::with_room(1);
+    on_state_change(&maps, &CLIENT, SYN_SENT, ESTABLISHED);
+    on_state_change(&maps, &SERVER, SYN_RECV, ESTABLISHED);
+    on_state_change(&maps, &SERVER, LAST_ACK, CLOSE);
+    on_state_change(&maps, &CLIENT, FIN_WAIT2, CLOSE);
+    assert_eq!(maps.get(&CLIENT.key(ROLE_CLIENT)).closed, 1);
+    let lost = maps.lost.borrow();
+    assert_eq!(lost.len(), 2);
+    assert_eq!(
+        (lost[0].opened, lost[1].closed, lost[1].bytes_sent),
+        (1, 1, 2_000)
+    );
+}
+
+#[test]
+fn an_old_socket_has_a_baseline_once() {
+    let maps = FakeMaps::with_room(8);
+    maps.baseline.set(true);
+    let first = live_socket(&maps, &CLIENT).expect("it is open");
+    let again = live_socket(&maps, &CLIENT).expect("a second descriptor");
+    assert_eq!((first.baseline, again.baseline), (1, 0));
+    let later = FakeSocket {
+        sent: 150,
+        ..CLIENT
+    };
+    on_state_change(&maps, &later, FIN_WAIT2, CLOSE);
+    // 150 counted, 100 of them from before: the agent takes the baseline off.
+    assert_eq!(maps.get(&CLIENT.key(ROLE_CLIENT)).bytes_sent, 150);
+}
+
+#[test]
+fn a_new_socket_has_none() {
+    let maps = FakeMaps::with_room(8);
+    maps.baseline.set(true);
+    // The address belonged to an old socket that closed unread.
+    on_state_change(&maps, &CLIENT, FIN_WAIT2, CLOSE);
+    assert_eq!(maps.get(&CLIENT.key(ROLE_CLIENT)).bytes_sent, 0);
+    on_state_change(&maps, &CLIENT, SYN_SENT, ESTABLISHED);
+    assert_eq!(
+        live_socket(&maps, &CLIENT).map(|live| live.baseline),
+        Some(0)
+    );
+    on_state_change(&maps, &CLIENT, FIN_WAIT2, CLOSE);
+    assert_eq!(maps.get(&CLIENT.key(ROLE_CLIENT)).bytes_sent, 100);
+    assert_eq!(maps.marks.borrow()[&CLIENT.address], MARK_CLOSED);
+}
+
+#[test]
+fn a_close_and_the_readout_never_both_take_an_old_socket() {
+    let maps = FakeMaps::with_room(8);
+    maps.baseline.set(true);
+    // The tracepoint runs before the state is stored: the readout still sees ESTABLISHED.
+    on_state_change(&maps, &CLIENT, ESTABLISHED, CLOSE);
+    let late = live_socket(&maps, &CLIENT).expect("the state is not stored yet");
+    assert_eq!(late.baseline, 0);
+    assert_eq!(maps.get(&CLIENT.key(ROLE_CLIENT)).bytes_sent, 0);
+}

@@ -1,0 +1,122 @@
+//! The maps, and the logic's view of them.
+
+use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_NOEXIST};
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, HashMap, RingBuf};
+use core::intrinsics::{AtomicOrdering, atomic_xadd};
+use insight_ebpf::abi::{FlowKey, FlowTotals, Overflow, PHASE_BASELINE};
+use insight_ebpf::flow::Maps;
+
+/// Room for flows; the agent sets it from `--max-flows`. Preallocated: an entry must never fail for want of memory in an interrupt.
+#[map]
+static FLOWS: HashMap<FlowKey, FlowTotals> = HashMap::with_max_entries(65_536, 0);
+
+/// What found no room in `FLOWS`.
+#[map]
+static OVERFLOW: Array<Overflow> = Array::with_max_entries(1, 0);
+
+/// Keys of new flows, so that a new edge need not wait for the interval. If it is full, the interval brings the flow.
+#[map]
+static NEW_FLOWS: RingBuf = RingBuf::with_byte_size(64 * 1024, 0);
+
+/// `PHASE_BASELINE` or `PHASE_COUNTING`.
+#[map]
+static PHASE: Array<u32> = Array::with_max_entries(1, 0);
+
+/// Sockets met while the baseline is taken; empty afterwards. A node has seldom more open connections than this; beyond it, what
+/// an old connection had moved before the start is counted too.
+#[map]
+static MARKS: HashMap<u64, u8> = HashMap::with_max_entries(131_072, BPF_F_NO_PREALLOC);
+
+/// Answer of [`Maps::mark`] when there is no room: neither unmarked nor any mark.
+const NO_ROOM: u8 = u8::MAX;
+
+/// The maps of this object.
+pub(super) struct KernelMaps;
+
+impl Maps for KernelMaps {
+    #[inline(always)]
+    fn add(&self, key: &FlowKey, more: &FlowTotals) -> bool {
+        let Some(totals) = FLOWS.get_ptr_mut(key) else {
+            return false;
+        };
+        add(totals, more);
+        true
+    }
+
+    #[inline(always)]
+    fn insert(&self, key: &FlowKey, first: &FlowTotals) -> bool {
+        FLOWS.insert(key, first, u64::from(BPF_NOEXIST)).is_ok()
+    }
+
+    #[inline(always)]
+    fn contains(&self, key: &FlowKey) -> bool {
+        FLOWS.get_ptr(key).is_some()
+    }
+
+    #[inline(always)]
+    fn overflow(&self, more: &FlowTotals) {
+        if let Some(lost) = OVERFLOW.get_ptr_mut(0) {
+            // SAFETY: the pointer is to the map's value, which is never freed.
+            unsafe {
+                add_one(&raw mut (*lost).updates, 1);
+                add(&raw mut (*lost).totals, more);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn announce(&self, key: &FlowKey) {
+        let _full = NEW_FLOWS.output::<FlowKey>(key, 0);
+    }
+
+    #[inline(always)]
+    fn taking_baseline(&self) -> bool {
+        PHASE.get(0).is_some_and(|phase| *phase == PHASE_BASELINE)
+    }
+
+    #[inline(always)]
+    fn mark(&self, socket: u64, mark: u8) -> u8 {
+        if MARKS.insert(&socket, &mark, u64::from(BPF_NOEXIST)).is_ok() {
+            return 0;
+        }
+        // SAFETY: entries are deleted only after the baseline was taken, and a stale byte is still a byte.
+        unsafe { MARKS.get(&socket) }.map_or(NO_ROOM, |mark| *mark)
+    }
+
+    #[inline(always)]
+    fn remark(&self, socket: u64, mark: u8) {
+        let _no_room = MARKS.insert(&socket, &mark, 0);
+    }
+}
+
+#[inline(always)]
+fn add(totals: *mut FlowTotals, more: &FlowTotals) {
+    // SAFETY: the pointer is to a map's value, checked for null; the kernel keeps its memory until the program returns.
+    unsafe {
+        add_one(&raw mut (*totals).opened, more.opened);
+        add_one(&raw mut (*totals).closed, more.closed);
+        add_one(&raw mut (*totals).bytes_sent, more.bytes_sent);
+        add_one(&raw mut (*totals).bytes_received, more.bytes_received);
+        add_one(&raw mut (*totals).retransmits, more.retransmits);
+        add_one(&raw mut (*totals).failed_refused, more.failed_refused);
+        add_one(&raw mut (*totals).failed_timed_out, more.failed_timed_out);
+        add_one(
+            &raw mut (*totals).failed_unreachable,
+            more.failed_unreachable,
+        );
+        add_one(&raw mut (*totals).failed_other, more.failed_other);
+    }
+}
+
+/// Two CPUs may close connections of one flow at once, so additions are atomic; nothing is added where there is nothing to add.
+///
+/// # Safety
+/// `counter` points to a u64 of a map's value.
+#[inline(always)]
+unsafe fn add_one(counter: *mut u64, more: u64) {
+    if more != 0 {
+        // SAFETY: as the caller promises.
+        unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(counter, more) };
+    }
+}
