@@ -1,0 +1,107 @@
+//! Rows of a batch, and their columns on the wire.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::Ipv6Addr;
+
+use insight_ebpf::abi::{FlowKey, PROTOCOL_TCP, ROLE_CLIENT, ROLE_SERVER};
+use insight_proto::v1::{Endpoint, FlowColumns, Protocol, Role};
+
+use super::totals::Totals;
+
+/// One flow's part of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowRow {
+    /// Which flow.
+    pub key: FlowKey,
+    /// What was added since the batch before.
+    pub added: Totals,
+    /// Open connections at the batch's end.
+    pub active: u64,
+}
+
+/// The rows as columns, with a dictionary of their ends.
+pub fn batch_columns(rows: &[FlowRow]) -> FlowColumns {
+    let mut columns = FlowColumns::default();
+    let mut ends = Dictionary::default();
+    for row in rows {
+        let (key, added) = (&row.key, &row.added.0);
+        columns
+            .local
+            .push(ends.index(&key.local, key.cgroup, key.netns));
+        columns.remote.push(ends.index(&key.remote, 0, 0));
+        columns.port.push(u32::from(key.port));
+        columns.protocol.push(protocol(key.protocol) as i32);
+        columns.role.push(role(key.role) as i32);
+        columns.opened.push(added.opened);
+        columns.closed.push(added.closed);
+        columns.failed_refused.push(added.failed_refused);
+        columns.failed_timed_out.push(added.failed_timed_out);
+        columns.failed_unreachable.push(added.failed_unreachable);
+        columns.failed_other.push(added.failed_other);
+        columns.active.push(row.active);
+        columns.bytes_sent.push(added.bytes_sent);
+        columns.bytes_received.push(added.bytes_received);
+        columns.retransmits.push(added.retransmits);
+    }
+    columns.endpoints = ends.endpoints;
+    columns
+}
+
+fn protocol(number: u8) -> Protocol {
+    match number {
+        PROTOCOL_TCP => Protocol::Tcp,
+        _ => Protocol::Unspecified,
+    }
+}
+
+fn role(role: u8) -> Role {
+    match role {
+        ROLE_CLIENT => Role::Client,
+        ROLE_SERVER => Role::Server,
+        _ => Role::Unspecified,
+    }
+}
+
+#[derive(Default)]
+struct Dictionary {
+    endpoints: Vec<Endpoint>,
+    places: HashMap<End, u32>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct End {
+    address: [u32; 4],
+    cgroup: u64,
+    netns: u64,
+}
+
+impl Dictionary {
+    fn index(&mut self, address: &[u32; 4], cgroup: u64, netns: u64) -> u32 {
+        let end = End {
+            address: *address,
+            cgroup,
+            netns,
+        };
+        let next = u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX);
+        *self.places.entry(end).or_insert_with(|| {
+            self.endpoints.push(Endpoint {
+                address: bytes(address),
+                cgroup_id: cgroup,
+                netns,
+            });
+            next
+        })
+    }
+}
+
+/// Network order; IPv4-mapped addresses as IPv4.
+fn bytes(address: &[u32; 4]) -> Vec<u8> {
+    let mut octets = [0; 16];
+    for (place, word) in octets.chunks_exact_mut(4).zip(address) {
+        place.copy_from_slice(&word.to_ne_bytes());
+    }
+    Ipv6Addr::from(octets)
+        .to_ipv4_mapped()
+        .map_or_else(|| octets.to_vec(), |v4| v4.octets().to_vec())
+}

@@ -1,0 +1,140 @@
+use std::time::Instant;
+
+use insight_ebpf::abi::{FlowKey, FlowTotals, LiveSocket, PROTOCOL_TCP, ROLE_CLIENT, ROLE_SERVER};
+
+use super::accounts::MENTION;
+use super::{Accounts, Live, batch_columns};
+
+const KEY: FlowKey = FlowKey {
+    cgroup: 7,
+    netns: 9,
+    local: [0, 0, 0xffff_u32.to_be(), 0x0a00_0001_u32.to_be()],
+    remote: [0, 0, 0xffff_u32.to_be(), 0x0a00_0002_u32.to_be()],
+    port: 443,
+    role: ROLE_CLIENT,
+    protocol: PROTOCOL_TCP,
+    padding: 0,
+};
+
+fn closed(opened: u64, closed: u64, bytes: u64) -> Vec<(FlowKey, FlowTotals)> {
+    let totals = FlowTotals {
+        opened,
+        closed,
+        bytes_sent: bytes,
+        ..FlowTotals::default()
+    };
+    vec![(KEY, totals)]
+}
+
+fn socket(address: u64, bytes_sent: u64, baseline: u32) -> LiveSocket {
+    LiveSocket {
+        key: KEY,
+        socket: address,
+        bytes_sent,
+        baseline,
+        ..LiveSocket::default()
+    }
+}
+
+fn live(sockets: &[(u64, u64)]) -> Live {
+    let records: Vec<_> = sockets
+        .iter()
+        .map(|(address, sent)| socket(*address, *sent, 0))
+        .collect();
+    Live::of(&records)
+}
+
+/// Bytes sent and open connections of the next batch's only row.
+fn take(accounts: &mut Accounts) -> Option<(u64, u64)> {
+    let rows = accounts.take(Instant::now());
+    assert!(rows.len() <= 1);
+    rows.first().map(|row| (row.added.0.bytes_sent, row.active))
+}
+
+#[test]
+fn a_byte_is_counted_once_whether_its_connection_is_open_or_closed() {
+    let mut accounts = Accounts::begin(&[]);
+    accounts.update(&closed(1, 0, 0), Some(&live(&[(1, 100)])));
+    assert_eq!(take(&mut accounts), Some((100, 1)));
+    accounts.update(&closed(1, 1, 150), Some(&live(&[])));
+    assert_eq!(take(&mut accounts), Some((50, 0)));
+    accounts.update(&closed(1, 1, 150), Some(&live(&[])));
+    assert_eq!(take(&mut accounts), None);
+}
+
+#[test]
+fn a_connection_that_closes_between_the_two_reads_is_missing_for_one_interval_only() {
+    let mut accounts = Accounts::begin(&[]);
+    accounts.update(&closed(1, 0, 0), Some(&live(&[(1, 100)])));
+    assert_eq!(take(&mut accounts), Some((100, 1)));
+    // Closed after the flow map was read, before the sockets were.
+    accounts.update(&closed(1, 0, 0), Some(&live(&[])));
+    assert_eq!(take(&mut accounts), Some((0, 0)));
+    accounts.update(&closed(1, 1, 130), Some(&live(&[])));
+    assert_eq!(take(&mut accounts), Some((30, 0)));
+}
+
+#[test]
+fn descriptors_of_one_socket_count_once() {
+    let live = live(&[(1, 100), (1, 100), (2, 5)]);
+    assert_eq!((live.sockets, live.flows[&KEY].connections), (2, 2));
+    assert_eq!(live.flows[&KEY].moved.bytes_sent, 105);
+}
+
+#[test]
+fn what_was_before_the_start_is_taken_off_also_after_the_close() {
+    let mut accounts =
+        Accounts::begin(&[socket(1, 1_000, 1), socket(1, 1_000, 0), socket(2, 7, 0)]);
+    accounts.update(&[], Some(&live(&[(1, 1_010), (2, 7)])));
+    assert_eq!(take(&mut accounts), Some((17, 2)));
+    accounts.update(&closed(0, 1, 1_030), Some(&live(&[(2, 7)])));
+    assert_eq!(take(&mut accounts), Some((20, 1)));
+}
+
+#[test]
+fn without_a_readout_bytes_arrive_at_close() {
+    let mut accounts = Accounts::begin(&[]);
+    accounts.update(&closed(3, 1, 10), None);
+    assert_eq!(take(&mut accounts), Some((10, 2)));
+}
+
+#[test]
+fn a_new_flow_is_batched_before_the_interval_and_not_twice() {
+    let mut accounts = Accounts::begin(&[]);
+    accounts.appeared(&KEY, &closed(1, 0, 0)[0].1);
+    assert_eq!(take(&mut accounts), Some((0, 1)));
+    accounts.update(&closed(1, 0, 0), Some(&live(&[(1, 40)])));
+    assert_eq!(take(&mut accounts), Some((40, 1)));
+}
+
+#[test]
+fn an_idle_open_connection_is_mentioned_now_and_then() {
+    let mut accounts = Accounts::begin(&[]);
+    accounts.update(&closed(1, 0, 0), Some(&live(&[(1, 40)])));
+    let start = Instant::now();
+    assert_eq!(accounts.take(start).len(), 1);
+    assert_eq!(accounts.take(start).len(), 0);
+    let rows = accounts.take(start + MENTION);
+    assert!(rows[0].added.is_zero());
+    assert_eq!(rows[0].active, 1);
+}
+
+#[test]
+fn columns_share_their_ends() {
+    let mut accounts = Accounts::begin(&[]);
+    let mut server = closed(1, 1, 5);
+    server[0].0.role = ROLE_SERVER;
+    server[0].0.port = 80;
+    accounts.update(&[closed(1, 1, 9), server].concat(), None);
+    let columns = batch_columns(&accounts.take(Instant::now()));
+    assert_eq!((columns.local.len(), columns.endpoints.len()), (2, 2));
+    assert_eq!(columns.endpoints[0].address, [10, 0, 0, 1]);
+    assert_eq!(
+        (
+            columns.endpoints[0].cgroup_id,
+            columns.endpoints[1].cgroup_id
+        ),
+        (7, 0)
+    );
+    assert_eq!(columns.bytes_sent.iter().sum::<u64>(), 14);
+}

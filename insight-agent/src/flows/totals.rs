@@ -1,0 +1,78 @@
+//! A flow's totals as the agent keeps them.
+
+use insight_ebpf::abi::{FlowTotals, LiveSocket};
+
+/// Bytes and retransmits of some sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Payload bytes sent.
+    pub bytes_sent: u64,
+    /// Payload bytes received.
+    pub bytes_received: u64,
+    /// Segments sent again.
+    pub retransmits: u64,
+}
+
+impl Moved {
+    pub(super) fn add(&mut self, socket: &LiveSocket) {
+        self.bytes_sent += socket.bytes_sent;
+        self.bytes_received += socket.bytes_received;
+        self.retransmits += socket.retransmits;
+    }
+}
+
+/// A flow's cumulative totals since counting began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals(pub FlowTotals);
+
+impl Totals {
+    /// closed + live − baseline. The baseline is the same whether an old connection is still open or has closed since.
+    pub(super) fn of(closed: &FlowTotals, live: &Moved, baseline: &Moved) -> Self {
+        let moved =
+            |closed: u64, live: u64, baseline: u64| (closed + live).saturating_sub(baseline);
+        Self(FlowTotals {
+            bytes_sent: moved(closed.bytes_sent, live.bytes_sent, baseline.bytes_sent),
+            bytes_received: moved(
+                closed.bytes_received,
+                live.bytes_received,
+                baseline.bytes_received,
+            ),
+            retransmits: moved(closed.retransmits, live.retransmits, baseline.retransmits),
+            ..*closed
+        })
+    }
+
+    /// The larger of each: a connection that closes between two reads is missing for one interval, and totals never go back.
+    pub(super) fn raise(&mut self, other: &Self) {
+        self.combine(other, |mine, other| (*mine).max(other));
+    }
+
+    /// What was added since `earlier`.
+    #[must_use]
+    pub(super) fn since(mut self, earlier: &Self) -> Self {
+        self.combine(earlier, |mine, earlier| mine.saturating_sub(earlier));
+        self
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn combine(&mut self, other: &Self, with: impl Fn(&u64, u64) -> u64) {
+        let (mine, other) = (&mut self.0, &other.0);
+        for (mine, other) in [
+            (&mut mine.opened, other.opened),
+            (&mut mine.closed, other.closed),
+            (&mut mine.bytes_sent, other.bytes_sent),
+            (&mut mine.bytes_received, other.bytes_received),
+            (&mut mine.retransmits, other.retransmits),
+            (&mut mine.failed_refused, other.failed_refused),
+            (&mut mine.failed_timed_out, other.failed_timed_out),
+            (&mut mine.failed_unreachable, other.failed_unreachable),
+            (&mut mine.failed_other, other.failed_other),
+        ] {
+            *mine = with(mine, other);
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What this kernel supports, and why something does not load.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{Kernel, LoadOptions, Probe};
+
+/// Room for flows in a trial load; its maps live for a moment.
+const TRIAL_FLOWS: u32 = 64;
+
+/// The answer of `insight-agent doctor`.
+#[derive(Debug, Serialize)]
+pub struct Diagnosis {
+    /// `uname -r`.
+    pub kernel: String,
+    /// Effective capabilities that matter, and whether the agent has them.
+    pub capabilities: Vec<(&'static str, bool)>,
+    /// The BTF file, and whether it can be read.
+    pub btf: PathBuf,
+    /// Each program's verdict.
+    pub probes: Vec<Probe>,
+    /// Why nothing could be loaded.
+    pub error: Option<String>,
+    /// Flows can be counted.
+    pub counts_flows: bool,
+}
+
+/// Loads everything for a moment and looks what the kernel says.
+pub fn diagnose(btf: PathBuf) -> Diagnosis {
+    let options = LoadOptions {
+        scope_cgroup: 0,
+        scope_level: 0,
+        max_flows: TRIAL_FLOWS,
+        btf: btf.clone(),
+    };
+    let (probes, error, counts_flows) = match Kernel::load(&options) {
+        Ok(kernel) => (kernel.probes().to_vec(), None, kernel.counts()),
+        Err(error) => (Vec::new(), Some(format!("{error:#}")), false),
+    };
+    Diagnosis {
+        kernel: rustix::system::uname()
+            .release()
+            .to_string_lossy()
+            .into_owned(),
+        capabilities: capabilities(),
+        btf,
+        probes,
+        error,
+        counts_flows,
+    }
+}
+
+impl Diagnosis {
+    /// For people.
+    pub fn text(&self) -> String {
+        use std::fmt::Write as _;
+        let mut text = format!(
+            "kernel    {}\nBTF       {}\n",
+            self.kernel,
+            self.btf.display()
+        );
+        for (name, has) in &self.capabilities {
+            let _ = writeln!(text, "{name:<9} {}", if *has { "yes" } else { "no" });
+        }
+        for probe in &self.probes {
+            let verdict = if probe.attached {
+                "works"
+            } else {
+                "does not work"
+            };
+            let _ = writeln!(
+                text,
+                "\n{:<9} {verdict} ({}, Linux {})",
+                probe.name, probe.hook, probe.since
+            );
+            if let Some(reason) = &probe.reason {
+                let _ = writeln!(
+                    text,
+                    "          why:  {reason}\n          lost: {}",
+                    probe.lost
+                );
+            }
+        }
+        if let Some(error) = &self.error {
+            let _ = writeln!(text, "\nnothing was loaded: {error}");
+        }
+        let verdict = if self.counts_flows {
+            "flows can be counted here"
+        } else {
+            "flows cannot be counted here"
+        };
+        let _ = writeln!(text, "\n{verdict}");
+        text
+    }
+}
+
+/// Numbers from include/uapi/linux/capability.h.
+const CAPABILITIES: [(&str, u32); 3] = [("BPF", 39), ("PERFMON", 38), ("SYS_ADMIN", 21)];
+
+fn capabilities() -> Vec<(&'static str, bool)> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0);
+    CAPABILITIES
+        .iter()
+        .map(|(name, bit)| (*name, effective >> bit & 1 == 1))
+        .collect()
+}

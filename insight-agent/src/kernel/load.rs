@@ -1,0 +1,231 @@
+//! Loads the programs into the running kernel, each by itself.
+
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use aya::maps::{Array, HashMap, Map, MapData, RingBuf};
+use aya::programs::{BtfTracePoint, Iter};
+use aya::{Btf, Ebpf, EbpfLoader, Endianness, Pod};
+use insight_ebpf::abi::{
+    FlowKey, FlowTotals, LiveSocket, Offsets, Overflow, PHASE_BASELINE, PHASE_COUNTING, Settings,
+};
+
+use super::probes::{LIFE, READOUT};
+use super::readout::Readout;
+use super::{Doorbell, Probe, btf, fields, object, system};
+
+/// How long after the first readout sockets without a file go on closing unread: longer than a delayed ACK (40 ms, 200 ms at
+/// most: `TCP_DELACK_MAX`), which holds a socket that its program has closed.
+const CLOSING_TIME: Duration = Duration::from_millis(250);
+
+/// Lets aya copy the kernel side's types, which are integers in `repr(C)` without hidden padding.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+struct Wire<T>(T);
+
+macro_rules! wire {
+    ($($type:ty),*) => { $(
+        #[expect(unsafe_code, reason = "a promise about the layout")]
+        // SAFETY: integers only, explicit padding, size asserted where it is declared.
+        unsafe impl Pod for Wire<$type> {}
+    )* };
+}
+wire!(Offsets, Settings, FlowKey, FlowTotals, Overflow);
+
+/// What to load.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// Id of the cgroup below which sockets are counted.
+    pub scope_cgroup: u64,
+    /// Depth of that cgroup below the cgroup v2 root; 0 counts all.
+    pub scope_level: u32,
+    /// Room in the flow map.
+    pub max_flows: u32,
+    /// The kernel's BTF, normally `/sys/kernel/btf/vmlinux`.
+    pub btf: PathBuf,
+}
+
+/// The loaded programs. Everything is detached when it is dropped.
+pub struct Kernel {
+    ebpf: Ebpf,
+    readout: Option<Readout>,
+    probes: Vec<Probe>,
+    max_flows: u32,
+}
+
+impl Kernel {
+    /// Loads and attaches everything that this kernel takes. Fails only if not even the maps can be made; what a program's
+    /// refusal costs is in [`Kernel::probes`].
+    pub fn load(options: &LoadOptions) -> Result<Self> {
+        let object = object::bytes()?;
+        let types = std::fs::read(&options.btf).with_context(|| {
+            format!(
+                "read the kernel's types from {} (a kernel with CONFIG_DEBUG_INFO_BTF=y has them; every current distribution's does)",
+                options.btf.display()
+            )
+        })?;
+        let offsets = fields::offsets(&btf::Btf::parse(&types)?)?;
+        let settings = Settings {
+            scope_cgroup: options.scope_cgroup,
+            scope_level: options.scope_level,
+            padding: 0,
+        };
+        let btf = Btf::parse(&types, Endianness::default()).context("parse the kernel's BTF")?;
+        drop(types);
+        let mut loader = EbpfLoader::new();
+        let (offsets, settings) = (Wire(offsets), Wire(settings));
+        loader
+            .btf(Some(&btf))
+            .override_global("OFFSETS", &offsets, true)
+            .override_global("SETTINGS", &settings, true)
+            .map_max_entries("FLOWS", options.max_flows);
+        let ebpf = loader.load(object).context(
+            "make the kernel maps (needs root, or CAP_BPF and CAP_PERFMON, and kernel.unprivileged_bpf_disabled does not matter)",
+        )?;
+        let mut kernel = Self {
+            ebpf,
+            readout: None,
+            probes: Vec::new(),
+            max_flows: options.max_flows,
+        };
+        kernel.attach(&btf)?;
+        Ok(kernel)
+    }
+
+    fn attach(&mut self, btf: &Btf) -> Result<()> {
+        let readout = self.attach_readout(btf);
+        // Without a readout there is nobody to take the baseline.
+        let phase = if readout.is_ok() {
+            PHASE_BASELINE
+        } else {
+            PHASE_COUNTING
+        };
+        self.set_phase(phase)?;
+        let life = match self.attach_life(btf) {
+            Ok(()) => LIFE.runs(),
+            Err(error) => LIFE.fails(&error),
+        };
+        self.probes.push(life);
+        self.probes.push(match readout {
+            Ok(readout) => {
+                self.readout = Some(readout);
+                READOUT.runs()
+            }
+            Err(error) => READOUT.fails(&error),
+        });
+        Ok(())
+    }
+
+    fn attach_life(&mut self, btf: &Btf) -> Result<()> {
+        let program: &mut BtfTracePoint = self
+            .ebpf
+            .program_mut("life")
+            .context("the BPF object has no program 'life'")?
+            .try_into()?;
+        program.load("inet_sock_set_state", btf).context("load")?;
+        program.attach().context("attach")?;
+        Ok(())
+    }
+
+    fn attach_readout(&mut self, btf: &Btf) -> Result<Readout> {
+        let program: &mut Iter = self
+            .ebpf
+            .program_mut("readout")
+            .context("the BPF object has no program 'readout'")?
+            .try_into()?;
+        program.load("task_file", btf).context("load")?;
+        Readout::attach(program.fd()?)
+    }
+
+    /// What runs and what does not.
+    pub fn probes(&self) -> &[Probe] {
+        &self.probes
+    }
+
+    /// Whether connections are counted.
+    pub fn counts(&self) -> bool {
+        self.probes
+            .iter()
+            .all(|probe| probe.attached || !probe.required)
+    }
+
+    /// Room in the flow map.
+    pub fn max_flows(&self) -> u32 {
+        self.max_flows
+    }
+
+    /// Learns what the open connections had moved before the agent started: a record with `baseline` set for each. To be called
+    /// once, before anything else is read. Takes a quarter of a second.
+    pub fn take_baseline(&mut self) -> Result<Vec<LiveSocket>> {
+        let Some(readout) = &mut self.readout else {
+            return Ok(Vec::new());
+        };
+        let sockets = readout.read()?;
+        #[expect(clippy::disallowed_methods, reason = "before anything else runs")]
+        std::thread::sleep(CLOSING_TIME);
+        self.set_phase(PHASE_COUNTING)?;
+        let marks = self.map("MARKS")?;
+        system::clear::<u64, u8>(data(marks)?.fd().as_fd()).context("empty the map MARKS")?;
+        Ok(sockets)
+    }
+
+    /// Totals of every flow, from closed connections.
+    pub fn closed(&self) -> Result<Vec<(FlowKey, FlowTotals)>> {
+        let flows = data(self.map("FLOWS")?)?;
+        system::entries(flows.fd().as_fd()).context("read the flow map")
+    }
+
+    /// Totals of one flow, from closed connections.
+    pub fn closed_of(&self, key: &FlowKey) -> Result<Option<FlowTotals>> {
+        let flows: HashMap<_, Wire<FlowKey>, Wire<FlowTotals>> = self.map("FLOWS")?.try_into()?;
+        match flows.get(&Wire(*key), 0) {
+            Ok(totals) => Ok(Some(totals.0)),
+            Err(aya::maps::MapError::KeyNotFound) => Ok(None),
+            Err(error) => Err(error).context("look up a flow"),
+        }
+    }
+
+    /// Open connections; `None` if this kernel has no readout.
+    pub fn live(&mut self) -> Result<Option<Vec<LiveSocket>>> {
+        self.readout.as_mut().map(Readout::read).transpose()
+    }
+
+    /// What found no room in the flow map.
+    pub fn overflow(&self) -> Result<Overflow> {
+        let overflow: Array<_, Wire<Overflow>> = self.map("OVERFLOW")?.try_into()?;
+        Ok(overflow.get(&0, 0).context("read the map OVERFLOW")?.0)
+    }
+
+    /// The bell of new flows; once.
+    pub fn doorbell(&mut self) -> Result<Doorbell> {
+        let map = self
+            .ebpf
+            .take_map("NEW_FLOWS")
+            .context("the doorbell was taken already")?;
+        Doorbell::new(RingBuf::try_from(map)?)
+    }
+
+    fn set_phase(&mut self, phase: u32) -> Result<()> {
+        let map = self
+            .ebpf
+            .map_mut("PHASE")
+            .context("the BPF object has no map PHASE")?;
+        let mut array: Array<_, u32> = map.try_into()?;
+        array.set(0, phase, 0).context("write the map PHASE")
+    }
+
+    fn map(&self, name: &str) -> Result<&Map> {
+        self.ebpf
+            .map(name)
+            .with_context(|| format!("the BPF object has no map {name}"))
+    }
+}
+
+fn data(map: &Map) -> Result<&MapData> {
+    match map {
+        Map::HashMap(data) => Ok(data),
+        _ => bail!("this map is no hash map"),
+    }
+}

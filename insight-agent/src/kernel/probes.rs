@@ -1,0 +1,93 @@
+//! The programs as a table: what each hooks, since which kernel, and what is lost without it.
+
+use serde::Serialize;
+
+/// What one program can do here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Probe {
+    /// Its name, also that of its source file.
+    pub name: &'static str,
+    /// Where it hooks the kernel.
+    pub hook: &'static str,
+    /// Linux version that has everything it needs.
+    pub since: &'static str,
+    /// Without it nothing can be counted.
+    pub required: bool,
+    /// Whether it runs.
+    pub attached: bool,
+    /// Why it does not run.
+    pub reason: Option<String>,
+    /// What is lost, and used in its place, when it does not run.
+    pub lost: &'static str,
+}
+
+/// Counts connections.
+pub(super) const LIFE: Probe = Probe {
+    name: "life",
+    hook: "tp_btf/inet_sock_set_state",
+    since: "5.5",
+    required: true,
+    attached: false,
+    reason: None,
+    lost: "everything: no flow can be counted",
+};
+
+/// Reads open connections.
+pub(super) const READOUT: Probe = Probe {
+    name: "readout",
+    hook: "iter/task_file",
+    since: "5.11",
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "the bytes of an open connection arrive when it closes, those from before the agent's start included; the graph says so",
+};
+
+impl Probe {
+    /// This probe, running.
+    #[must_use]
+    pub(super) fn runs(self) -> Self {
+        Self {
+            attached: true,
+            ..self
+        }
+    }
+
+    /// This probe, with the reason why it does not run.
+    #[must_use]
+    pub(super) fn fails(self, error: &anyhow::Error) -> Self {
+        Self {
+            reason: Some(explain(&format!("{error:#}"))),
+            ..self
+        }
+    }
+}
+
+/// Adds to the kernel's terse refusals what they mean.
+fn explain(error: &str) -> String {
+    let hint = if error.contains("Operation not permitted") || error.contains("EPERM") {
+        "; the agent needs root, or CAP_BPF and CAP_PERFMON"
+    } else if error.contains("prohibited for !root") {
+        "; the agent needs CAP_PERFMON"
+    } else if error.contains("func unknown#162") {
+        "; the helper bpf_sock_from_file came with Linux 5.11"
+    } else {
+        ""
+    };
+    format!("{error}{hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_say_what_is_missing() {
+        let refused = LIFE.fails(&anyhow::anyhow!(
+            "load: Operation not permitted (os error 1)"
+        ));
+        assert!(!refused.attached);
+        assert!(refused.reason.unwrap().contains("CAP_PERFMON"));
+        assert!(READOUT.runs().attached);
+    }
+}

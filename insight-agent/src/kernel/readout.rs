@@ -1,0 +1,45 @@
+//! Reads the open connections of the whole node, one pass an interval.
+
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+
+use anyhow::{Context, Result, bail};
+use aya::programs::ProgramFd;
+use insight_ebpf::abi::LiveSocket;
+
+use super::system;
+
+/// Inode of the first PID namespace, `PROC_PID_INIT_INO` in include/linux/proc_ns.h.
+const HOST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// The attached readout.
+pub(super) struct Readout {
+    link: OwnedFd,
+    buffer: Vec<u8>,
+}
+
+impl Readout {
+    pub(super) fn attach(program: &ProgramFd) -> Result<Self> {
+        let own = std::fs::metadata("/proc/self/ns/pid").context("look at /proc/self/ns/pid")?;
+        if std::os::unix::fs::MetadataExt::ino(&own) != HOST_PID_NAMESPACE {
+            bail!(
+                "the agent is not in the host's PID namespace and would see its own files only; in Kubernetes set hostPID: true"
+            );
+        }
+        let link = system::link_iterator(program.as_fd()).context("link the iterator")?;
+        Ok(Self {
+            link,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// One pass: a record for each descriptor of an open TCP socket in scope.
+    pub(super) fn read(&mut self) -> Result<Vec<LiveSocket>> {
+        self.buffer.clear();
+        system::iterate(self.link.as_fd())
+            .context("start a pass over the open sockets")?
+            .read_to_end(&mut self.buffer)
+            .context("read the open sockets")?;
+        Ok(system::values(&self.buffer).collect())
+    }
+}

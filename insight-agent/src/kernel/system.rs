@@ -1,0 +1,161 @@
+//! The calls of bpf(2) that aya does not make: batch lookups, and iterators that are read more than once.
+#![expect(unsafe_code, reason = "bpf(2) takes raw pointers")]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+// `enum bpf_cmd`, include/uapi/linux/bpf.h
+const MAP_LOOKUP_BATCH: libc::c_long = 24;
+const MAP_LOOKUP_AND_DELETE_BATCH: libc::c_long = 25;
+const LINK_CREATE: libc::c_long = 28;
+const ITER_CREATE: libc::c_long = 33;
+/// `BPF_TRACE_ITER` of `enum bpf_attach_type`.
+const TRACE_ITER: u32 = 28;
+
+/// Entries asked for at once; a hash bucket has to fit in whole, and no bucket of a good hash is near this.
+const BATCH: u32 = 4_096;
+
+/// The part of `union bpf_attr` that batch operations use.
+#[repr(C)]
+struct BatchAttributes {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map_fd: u32,
+    element_flags: u64,
+    flags: u64,
+}
+
+/// The part of `union bpf_attr` that making a link or an iterator uses.
+#[repr(C)]
+#[derive(Default)]
+struct LinkAttributes {
+    fd: u32,
+    second: u32,
+    attach_type: u32,
+    flags: u32,
+    rest: [u64; 4],
+}
+
+/// Integers in `repr(C)`: any bytes are a value, and there is no padding.
+///
+/// # Safety
+/// Implement it only for such types.
+pub(super) unsafe trait Plain: Copy + Default {}
+
+// SAFETY: integers only; padding is explicit and sizes are asserted where they are declared.
+unsafe impl Plain for insight_ebpf::abi::FlowKey {}
+// SAFETY: as above.
+unsafe impl Plain for insight_ebpf::abi::FlowTotals {}
+// SAFETY: as above.
+unsafe impl Plain for insight_ebpf::abi::LiveSocket {}
+// SAFETY: an integer.
+unsafe impl Plain for u64 {}
+// SAFETY: an integer.
+unsafe impl Plain for u8 {}
+
+/// Every entry of a hash map, in about (entries / 4096) system calls.
+pub(super) fn entries<K: Plain, V: Plain>(map: BorrowedFd<'_>) -> io::Result<Vec<(K, V)>> {
+    walk(map, MAP_LOOKUP_BATCH)
+}
+
+/// Empties a hash map.
+pub(super) fn clear<K: Plain, V: Plain>(map: BorrowedFd<'_>) -> io::Result<usize> {
+    walk::<K, V>(map, MAP_LOOKUP_AND_DELETE_BATCH).map(|entries| entries.len())
+}
+
+fn walk<K: Plain, V: Plain>(map: BorrowedFd<'_>, command: libc::c_long) -> io::Result<Vec<(K, V)>> {
+    let mut keys = vec![K::default(); BATCH as usize];
+    let mut values = vec![V::default(); BATCH as usize];
+    let mut found = Vec::new();
+    let mut position = 0_u32;
+    let mut started = false;
+    loop {
+        let mut next = 0_u32;
+        let mut attributes = BatchAttributes {
+            in_batch: if started {
+                (&raw const position) as u64
+            } else {
+                0
+            },
+            out_batch: (&raw mut next) as u64,
+            keys: keys.as_mut_ptr() as u64,
+            values: values.as_mut_ptr() as u64,
+            count: BATCH,
+            map_fd: descriptor(map),
+            element_flags: 0,
+            flags: 0,
+        };
+        // SAFETY: the buffers hold BATCH entries of the map's key and value sizes, and any bytes are valid in them.
+        let result = unsafe { bpf(command, &mut attributes) };
+        let ended = match result {
+            Ok(_) => false,
+            Err(error) if error.raw_os_error() == Some(libc::ENOENT) => true,
+            Err(error) => return Err(error),
+        };
+        let count = attributes.count as usize;
+        found.extend(keys.iter().copied().zip(values.iter().copied()).take(count));
+        if ended {
+            return Ok(found);
+        }
+        (position, started) = (next, true);
+    }
+}
+
+/// A link to an iterator program that needs no map.
+pub(super) fn link_iterator(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let mut attributes = LinkAttributes {
+        fd: descriptor(program),
+        attach_type: TRACE_ITER,
+        ..LinkAttributes::default()
+    };
+    // SAFETY: no pointers in the attributes.
+    let fd = unsafe { bpf(LINK_CREATE, &mut attributes) }?;
+    // SAFETY: the kernel just gave it to us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// One pass of an iterator, to be read to its end.
+pub(super) fn iterate(link: BorrowedFd<'_>) -> io::Result<File> {
+    let mut attributes = LinkAttributes {
+        fd: descriptor(link),
+        ..LinkAttributes::default()
+    };
+    // SAFETY: no pointers in the attributes.
+    let fd = unsafe { bpf(ITER_CREATE, &mut attributes) }?;
+    // SAFETY: the kernel just gave it to us.
+    Ok(unsafe { File::from_raw_fd(fd) })
+}
+
+/// The whole values in a buffer.
+pub(super) fn values<T: Plain>(bytes: &[u8]) -> impl Iterator<Item = T> + '_ {
+    bytes.chunks_exact(size_of::<T>()).map(|chunk| {
+        // SAFETY: the chunk is as long as T, for which any bytes are a value.
+        unsafe { chunk.as_ptr().cast::<T>().read_unaligned() }
+    })
+}
+
+fn descriptor(fd: BorrowedFd<'_>) -> u32 {
+    u32::try_from(fd.as_raw_fd()).unwrap_or(u32::MAX)
+}
+
+/// # Safety
+/// The pointers in the attributes are valid for what the command does with them.
+unsafe fn bpf<T>(command: libc::c_long, attributes: &mut T) -> io::Result<i32> {
+    // SAFETY: the attributes are as long as we say; the rest is the caller's promise.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            std::ptr::from_mut(attributes),
+            size_of::<T>(),
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    i32::try_from(result).map_err(io::Error::other)
+}

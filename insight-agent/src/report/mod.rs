@@ -1,0 +1,8 @@
+//! The stream to the aggregator: nothing leaves the outbox before it is durable there.
+
+mod backoff;
+mod outbox;
+mod stream;
+
+pub use outbox::{MAX_UNACKED, Outbox};
+pub use stream::{Identity, Reporter};
