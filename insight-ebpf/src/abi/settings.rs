@@ -6,11 +6,16 @@
 pub struct Settings {
     /// Id of the cgroup below which sockets are counted.
     pub scope_cgroup: u64,
-    /// Depth of that cgroup; 0, the root, counts every socket and costs no check.
+    /// Depth of that cgroup; 0, the root, counts every socket and costs no check; [`SCOPE_ANY_LEVEL`] looks at all ancestors.
     pub scope_level: u32,
     /// Always 0.
     pub padding: u32,
 }
+
+/// [`Settings::scope_level`] where the depth cannot be known: in a cgroup namespace.
+pub const SCOPE_ANY_LEVEL: u32 = u32::MAX;
+/// Ancestors that are looked at then. Pods are at most 8 deep, also in clusters within clusters.
+pub const SCOPE_MAX_LEVEL: u32 = 16;
 
 /// Value of the map `PHASE` while the agent learns what open sockets had moved before it started.
 pub const PHASE_BASELINE: u32 = 1;

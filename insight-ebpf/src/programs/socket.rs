@@ -4,7 +4,7 @@ use core::ffi::c_void;
 use core::ptr::read_volatile;
 
 use aya_ebpf::helpers::{bpf_probe_read_kernel, generated::bpf_skc_to_tcp_sock};
-use insight_ebpf::abi::{Offsets, Settings};
+use insight_ebpf::abi::{Offsets, SCOPE_ANY_LEVEL, SCOPE_MAX_LEVEL, Settings};
 use insight_ebpf::flow::Socket;
 
 /// Set by the agent before loading; constants to the verifier.
@@ -127,10 +127,22 @@ impl Socket for KernelSocket {
             return true;
         }
         let cgroup = self.cgroup_pointer();
-        if cgroup.is_null() || load!(cgroup, cgroup_level, u32) < level {
+        if cgroup.is_null() {
             return false;
         }
-        ancestor(cgroup, level) == Some(root)
+        let depth = load!(cgroup, cgroup_level, u32);
+        if level != SCOPE_ANY_LEVEL {
+            return depth >= level && ancestor(cgroup, level) == Some(root);
+        }
+        for level in 1..=SCOPE_MAX_LEVEL {
+            if level > depth {
+                break;
+            }
+            if ancestor(cgroup, level) == Some(root) {
+                return true;
+            }
+        }
+        false
     }
 
     #[inline(always)]
