@@ -19,6 +19,11 @@ const FILES: [&str; 3] = [
     "insight/v1/topology.proto",
 ];
 
+/// Fails when the committed code is out of date.
+pub(crate) fn check() -> Result<()> {
+    run(&Args { check: true })
+}
+
 /// Writes `proto/src/gen`, or with `--check` compares it.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let proto = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");

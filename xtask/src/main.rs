@@ -1,20 +1,59 @@
-//! Insight's own commands.
+//! Insight's own commands: one file or folder per verb.
 
+mod bench;
+mod bpf;
+mod build;
+mod cargo;
+mod clean_host;
 mod codegen;
+mod patience;
+mod project;
+mod root;
+mod setup;
+mod signals;
+mod test;
+mod up;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::Parser;
 
 /// Sets up, builds, tests and runs Insight.
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 enum Verb {
+    /// Install what the other verbs need and this machine lacks (they do so themselves)
+    Setup,
+    /// Build the BPF object and the programs
+    Build(build::Args),
+    /// Run all tests in tiers
+    Test(test::Args),
+    /// Run aggregator and agent on this host and show its live graph, until Ctrl-C
+    Up(up::Args),
+    /// Measure, beside the budgets
+    Bench(bench::Args),
+    /// Remove what broken tests may have left on this host
+    CleanHost,
     /// Generate proto/src/gen from proto/insight/v1
     Codegen(codegen::Args),
 }
 
-fn main() -> Result<()> {
-    match Verb::parse() {
+fn main() -> ExitCode {
+    let result = match Verb::parse() {
+        // It says itself how it ended: its last line is for machines.
+        Verb::Test(args) => return test::run(&args),
+        Verb::Setup => setup::run(),
+        Verb::Build(args) => build::run(&args),
+        Verb::Up(args) => up::run(&args),
+        Verb::Bench(args) => bench::run(&args),
+        Verb::CleanHost => clean_host::run(),
         Verb::Codegen(args) => codegen::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -1,0 +1,106 @@
+//! What is needed, why, how one sees that it is there, and where it comes from: data.
+
+/// One thing that Insight's verbs need beyond the pinned toolchain.
+pub(crate) struct Need {
+    /// What people call it
+    pub(crate) name: &'static str,
+    /// Why we need it, to be read after a comma
+    pub(crate) why: &'static str,
+    /// How one sees that it is there
+    pub(crate) sign: Sign,
+    /// Where it comes from
+    pub(crate) source: Source,
+}
+
+/// How one sees that something is there.
+pub(crate) enum Sign {
+    /// A file in the folder of the active toolchain
+    InSysroot(&'static str),
+    /// A program that answers to these words at all
+    Answers(&'static [&'static str]),
+    /// A program that answers with its version
+    Version {
+        /// The words to type
+        ask: &'static [&'static str],
+        /// Which versions serve
+        accept: Accept,
+    },
+}
+
+/// Which versions of a program serve.
+pub(crate) enum Accept {
+    /// This one alone
+    Exactly([u32; 3]),
+    /// This one and later ones
+    AtLeast([u32; 3]),
+}
+
+/// Where something comes from.
+pub(crate) enum Source {
+    /// A component of the pinned toolchain
+    Rustup(&'static str),
+    /// A program on crates.io, at this version
+    Cargo(&'static str, &'static str),
+    /// A package of Debian and its kin
+    Apt(&'static str),
+}
+
+impl Source {
+    /// The command that one would type.
+    pub(crate) fn command(&self) -> String {
+        match self {
+            Self::Rustup(component) => format!("rustup component add {component}"),
+            Self::Cargo(name, version) => {
+                format!("cargo install {name} --version {version} --locked --force")
+            }
+            Self::Apt(package) => format!("apt-get install {package}"),
+        }
+    }
+}
+
+/// The standard library's source.
+const RUST_SRC: Need = Need {
+    name: "rust-src",
+    why: "the BPF target has no ready-made core library, so it is built from source",
+    sign: Sign::InSysroot("lib/rustlib/src/rust/library/core/Cargo.toml"),
+    source: Source::Rustup("rust-src"),
+};
+
+/// The linker of the BPF object. Exactly this version: a later one wants a later LLVM than the pinned rustc has.
+const BPF_LINKER: Need = Need {
+    name: "bpf-linker",
+    why: "it links the BPF object; building it takes some minutes, once",
+    sign: Sign::Version {
+        ask: &["bpf-linker", "--version"],
+        accept: Accept::Exactly([0, 10, 4]),
+    },
+    source: Source::Cargo("bpf-linker", "0.10.4"),
+};
+
+/// The dependency checker.
+const CARGO_DENY: Need = Need {
+    name: "cargo-deny",
+    why: "it checks licences, sources and advisories of the dependencies; building it takes some minutes, once",
+    sign: Sign::Version {
+        ask: &["cargo-deny", "--version"],
+        accept: Accept::AtLeast([0, 20, 2]),
+    },
+    source: Source::Cargo("cargo-deny", "0.20.2"),
+};
+
+/// The tool that makes network namespaces.
+const IPROUTE2: Need = Need {
+    name: "iproute2",
+    why: "pods of the tests and of the demo are network namespaces, made by 'ip'",
+    sign: Sign::Answers(&["ip", "-Version"]),
+    source: Source::Apt("iproute2"),
+};
+
+/// For the BPF object.
+pub(crate) const BPF: &[&Need] = &[&RUST_SRC, &BPF_LINKER];
+/// For the lint tier.
+pub(crate) const LINT: &[&Need] = &[&CARGO_DENY];
+/// For tests on the real kernel, and for the demo.
+pub(crate) const HOST: &[&Need] = &[&RUST_SRC, &BPF_LINKER, &IPROUTE2];
+/// For everything.
+pub(crate) const ALL: &[&Need] = &[&RUST_SRC, &BPF_LINKER, &CARGO_DENY, &IPROUTE2];

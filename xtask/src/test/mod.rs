@@ -1,0 +1,72 @@
+//! Runs all tests in tiers, says what passed, failed and was skipped, and ends with the totals.
+
+mod host;
+mod libtest;
+mod lint;
+mod object;
+mod outcome;
+mod report;
+mod stream;
+mod suite;
+mod unit;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+
+use crate::project::Project;
+use object::Object;
+use report::Report;
+
+/// Arguments of `cargo xtask test`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Run only these tiers (can be repeated)
+    #[arg(long, value_enum)]
+    only: Vec<Tier>,
+}
+
+/// A group of tests with the same needs.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Tier {
+    /// Form, lints, dependencies, generated code
+    Lint,
+    /// Needs neither root nor a BPF toolchain
+    Unit,
+    /// The real kernel with real processes: root and the BPF toolchain
+    Host,
+}
+
+/// Runs the tiers. The last line printed is always `N passed, N failed`.
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let mut report = Report::new(std::env::var("CI").is_ok_and(|ci| ci == "true"));
+    if let Err(error) = tiers(args, &mut report) {
+        report.broken(&error);
+    }
+    report.end()
+}
+
+fn tiers(args: &Args, report: &mut Report) -> Result<()> {
+    let project = Project::find()?;
+    let wanted = |tier: Tier| args.only.is_empty() || args.only.contains(&tier);
+
+    // First the object: every tier then compiles the agent in the same environment, once.
+    println!("== the BPF object");
+    let object = Object::prepare(&project, wanted(Tier::Host));
+    if let Object::Broken(failure) = &object {
+        report.broken(failure);
+    }
+    let mut tier = |tier: Tier, name: &str, run: &dyn Fn() -> outcome::Outcome| {
+        if wanted(tier) {
+            println!("== {name}");
+            let start = Instant::now();
+            let outcome = run();
+            report.tier(name, outcome, start.elapsed());
+        }
+    };
+    tier(Tier::Lint, "lint", &|| lint::run(&project, &object));
+    tier(Tier::Unit, "unit", &|| unit::run(&project, &object));
+    tier(Tier::Host, "host", &|| host::run(&project, &object));
+    Ok(())
+}
