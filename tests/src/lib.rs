@@ -1,1 +1,19 @@
-//! The harness: pods, namespaces, cgroups and the product, each owned by a guard.
+//! The harness: pods, namespaces, cgroups and the product, each owned by a guard that cleans up when it is dropped, a panic
+//! included.
+//!
+//! A test lays out its world from the outside in and lets it fall in the opposite order:
+//! [`net::Net`] → [`cgroup::CgroupRoot`] → [`pod::Pod`] → [`product::Aggregator`] → [`product::Agent`] → traffic
+//! ([`traffic`], which runs the `insight-load` program) → [`reader::Reader`].
+
+pub mod cgroup;
+pub mod fake_agent;
+pub mod ids;
+pub mod load;
+pub mod net;
+pub mod pod;
+pub mod process;
+pub mod product;
+pub mod reader;
+pub mod root;
+pub mod traffic;
+pub mod wait;

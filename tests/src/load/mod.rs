@@ -1,0 +1,71 @@
+//! Deterministic TCP traffic: what `insight-load` does, as a library.
+//!
+//! A client says in a 16-byte header how long its request is, the header included, and how long a reply it wants; the server
+//! reads exactly that and answers exactly that. So the payload of a run is known before it starts, and no byte of it depends
+//! on timing.
+
+pub mod args;
+pub mod client;
+pub mod consume;
+pub mod failing;
+pub mod hold;
+pub mod protocol;
+pub mod server;
+pub mod tally;
+
+use anyhow::{Result, bail};
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+use args::Flags;
+
+/// What `--help` prints.
+pub const HELP: &str = "\
+insight-load: TCP traffic of which every byte is known
+
+  server    --listen ADDR:PORT [--backlog N]
+            answers until it is killed; prints a line once it listens
+  client    --to ADDR:PORT --connections N --send BYTES --receive BYTES
+            [--requests N] [--concurrency N] [--rate PER_SECOND] [--rst | --half-close]
+            bytes are of one request, its 16-byte header included (so --send is 16 at least);
+            a rate of 0, the default, is no limit
+  hold      --to ADDR:PORT --connections N [--fork N]
+            keeps connections open until standard input ends; each line `SEND RECEIVE` on it
+            is one request on every connection; --fork shares the sockets with N children
+  refused | unreachable | timeout | abandoned
+            --to ADDR:PORT --count N
+            connects, and expects just that; abandoned: closes before there is an answer
+  consume   --memory BYTES --cpu-ms N
+            uses memory and CPU time, then keeps the memory until standard input ends
+
+Each prints one JSON line with what it did: connections, requests, bytes_sent, bytes_received …
+";
+
+/// Runs one mode, given the command line without the program's name.
+pub fn run(args: impl IntoIterator<Item = String>) -> Result<()> {
+    let mut args = args.into_iter();
+    let mode = args.next().unwrap_or_else(|| "--help".to_owned());
+    if matches!(mode.as_str(), "--help" | "-h" | "help") {
+        print!("{HELP}");
+        return Ok(());
+    }
+    let mut flags = Flags::parse(args)?;
+    raise_open_files();
+    match mode.as_str() {
+        "server" => server::run(&server::Plan::from_flags(&mut flags)?),
+        "client" => client::main(&client::Plan::from_flags(&mut flags)?),
+        "hold" => hold::run(&hold::Plan::from_flags(&mut flags)?),
+        "consume" => consume::run(&consume::Plan::from_flags(&mut flags)?),
+        other => match failing::Expected::parse(other) {
+            Some(expected) => failing::run(&failing::Plan::from_flags(expected, &mut flags)?),
+            None => bail!("unknown mode {other:?}; `insight-load --help` lists them"),
+        },
+    }
+}
+
+/// Thousands of sockets are more than the usual soft limit. The hard limit is what there is.
+fn raise_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // An error leaves the old limit, and then opening says what is wrong.
+    let _ = setrlimit(Resource::Nofile, limit);
+}

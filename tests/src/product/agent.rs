@@ -1,0 +1,65 @@
+//! The agent as a guard.
+
+use anyhow::Result;
+
+use super::daemon::Daemon;
+use super::{Aggregator, free_port};
+use crate::cgroup::CgroupRoot;
+use crate::reader::http;
+
+/// A running agent that counts what is below one cgroup.
+pub struct Agent {
+    /// The process.
+    pub daemon: Daemon,
+    /// Where it answers HTTP.
+    pub http_port: u16,
+}
+
+impl Agent {
+    /// Starts one that reports twice a second, and waits until it has collected once.
+    pub fn start(aggregator: &Aggregator, node: &str, root: &CgroupRoot) -> Result<Self> {
+        Self::start_with(aggregator, node, root, "500ms")
+    }
+
+    /// The same with another interval.
+    pub fn start_with(
+        aggregator: &Aggregator,
+        node: &str,
+        root: &CgroupRoot,
+        interval: &str,
+    ) -> Result<Self> {
+        let http_port = free_port()?;
+        let args = [
+            "run",
+            "--aggregator",
+            &aggregator.grpc_url(),
+            "--node-name",
+            node,
+            "--cgroup-root",
+            &root.path().display().to_string(),
+            "--interval",
+            interval,
+            "--listen",
+            &format!("127.0.0.1:{http_port}"),
+        ]
+        .map(str::to_owned)
+        .to_vec();
+        let mut agent = Self {
+            daemon: Daemon::new("insight-agent", args, http_port)?,
+            http_port,
+        };
+        agent.restart()?;
+        Ok(agent)
+    }
+
+    /// Starts it again after [`Daemon::stop`] or [`Daemon::kill`].
+    pub fn restart(&mut self) -> Result<()> {
+        self.daemon.start()?;
+        self.daemon.wait_ready()
+    }
+
+    /// Its `/metrics`.
+    pub fn metrics(&self) -> Result<String> {
+        http::get_ok(self.http_port, "/metrics")
+    }
+}

@@ -1,0 +1,93 @@
+//! The aggregator as a guard.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use tempfile::TempDir;
+
+use super::daemon::Daemon;
+use super::free_port;
+use crate::reader::Reader;
+
+/// A running aggregator with an embedded store of its own.
+pub struct Aggregator {
+    /// The process.
+    pub daemon: Daemon,
+    /// Where it answers HTTP.
+    pub http_port: u16,
+    /// Where it answers gRPC.
+    pub grpc_port: u16,
+    folder: TempDir,
+}
+
+impl Aggregator {
+    /// Starts one on free ports and waits until it is ready.
+    pub fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with further flags.
+    pub fn start_with(flags: &[&str]) -> Result<Self> {
+        let folder = TempDir::with_prefix("insight-store-")?;
+        let (http_port, grpc_port) = (free_port()?, free_port()?);
+        let mut args = serve_args(&store_in(&folder), grpc_port, http_port);
+        args.extend(flags.iter().map(ToString::to_string));
+        let mut aggregator = Self {
+            daemon: Daemon::new("insight-aggregator", args, http_port)?,
+            http_port,
+            grpc_port,
+            folder,
+        };
+        aggregator.restart()?;
+        Ok(aggregator)
+    }
+
+    /// Starts it again, on the same ports and store, after [`Daemon::stop`] or [`Daemon::kill`].
+    pub fn restart(&mut self) -> Result<()> {
+        self.daemon.start()?;
+        self.daemon.wait_ready()
+    }
+
+    /// Folder of its store.
+    pub fn store(&self) -> PathBuf {
+        store_in(&self.folder)
+    }
+
+    /// Address for agents and gRPC readers.
+    pub fn grpc_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.grpc_port)
+    }
+
+    /// Address for HTTP readers.
+    pub fn http_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.http_port)
+    }
+
+    /// A reader of all its interfaces.
+    pub fn reader(&self) -> Result<Reader> {
+        Reader::new(
+            self.http_port,
+            SocketAddr::from((Ipv4Addr::LOCALHOST, self.grpc_port)),
+        )
+    }
+}
+
+/// The command line of `serve`.
+pub fn serve_args(store: &Path, grpc_port: u16, http_port: u16) -> Vec<String> {
+    vec![
+        "serve".to_owned(),
+        "--grpc".to_owned(),
+        format!("127.0.0.1:{grpc_port}"),
+        "--http".to_owned(),
+        format!("127.0.0.1:{http_port}"),
+        "--store".to_owned(),
+        format!("embedded:{}", store.display()),
+        "--retention".to_owned(),
+        "7d".to_owned(),
+    ]
+}
+
+fn store_in(folder: &TempDir) -> PathBuf {
+    folder.path().join("store")
+}

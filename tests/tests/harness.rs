@@ -1,0 +1,107 @@
+//! The tests' own tools do what they say: pods talk, connects fail as wanted, and nothing leaves the machine.
+
+use std::num::NonZeroUsize;
+use std::process::Command;
+
+use anyhow::Result;
+use insight_tests::cgroup::CgroupRoot;
+use insight_tests::load::client::{Ending, Plan};
+use insight_tests::needs_root;
+use insight_tests::net::{Net, black_hole};
+use insight_tests::pod::{Driver, Pod};
+use insight_tests::traffic::{Held, at, fail, run_client, serve, serve_in};
+use insight_tests::wait::PATIENCE;
+
+const PORT: u16 = 7001;
+
+#[test]
+fn pods_talk_and_the_client_knows_the_truth() -> Result<()> {
+    needs_root!("pods talk and the client knows the truth");
+    let (net, root) = (Net::new()?, CgroupRoot::new()?);
+    let server = Pod::new(&net, &root)?;
+    let client = Pod::with_driver(&net, &root, Driver::Systemd)?;
+    let _serving = serve(&server, PORT)?;
+    for address in [
+        server.addresses.v4.into(),
+        server.addresses.v6.into(),
+        server.addresses.mapped(),
+    ] {
+        for ending in [Ending::Close, Ending::Reset, Ending::HalfClose] {
+            let mut plan = Plan::new(at(address, PORT), 10, 100, 70_000);
+            plan.concurrency = NonZeroUsize::MIN.saturating_add(2);
+            plan.requests = 2;
+            plan.ending = ending;
+            let tally = run_client(&client, &plan)?;
+            assert_eq!(tally.connections, 10);
+            assert_eq!(
+                (tally.bytes_sent, tally.bytes_received),
+                (2_000, 1_400_000),
+                "{address} {ending:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn held_connections_speak_when_told() -> Result<()> {
+    needs_root!("held connections speak when told");
+    let (net, root) = (Net::new()?, CgroupRoot::new()?);
+    let (server, client) = (Pod::new(&net, &root)?, Pod::new(&net, &root)?);
+    let sidecar = server.add_container(&root)?;
+    let _serving = serve_in(&server, &sidecar, PORT, &["--backlog", "0"])?;
+    let mut held = Held::open(&client, at(server.addresses.v6, PORT), 3, 2)?;
+    held.exchange(16, 1_000)?;
+    held.exchange(1_000_000, 0)?;
+    let tally = held.close()?;
+    assert_eq!(tally.connections, 3);
+    assert_eq!(tally.bytes_sent, 3 * 1_000_016);
+    assert_eq!(tally.bytes_received, 3_000);
+    Ok(())
+}
+
+#[test]
+fn connects_fail_as_wanted() -> Result<()> {
+    needs_root!("connects fail as wanted");
+    let (net, root) = (Net::new()?, CgroupRoot::new()?);
+    let (silent, client) = (Pod::new(&net, &root)?, Pod::new(&net, &root)?);
+    let hole = black_hole(&client.namespace, &silent.addresses)?;
+    let nobody = std::net::Ipv4Addr::new(10, 244, 0, 254);
+    fail(&client, "refused", at(silent.addresses.v4, PORT), 3)?;
+    fail(&client, "refused", at(silent.addresses.v6, PORT), 3)?;
+    fail(&client, "abandoned", at(hole, PORT), 3)?;
+    fail(&client, "timeout", at(hole, PORT), 1)?;
+    fail(&client, "unreachable", at(nobody, PORT), 1)
+}
+
+/// Addresses of documentation: there is no way anywhere, so each fails at once.
+#[test]
+fn a_pod_reaches_nothing_outside() -> Result<()> {
+    needs_root!("a pod reaches nothing outside");
+    let (net, root) = (Net::new()?, CgroupRoot::new()?);
+    let pod = Pod::new(&net, &root)?;
+    for outside in ["192.0.2.1:80", "203.0.113.1:80", "[2001:db8::1]:80"] {
+        fail(&pod, "unreachable", outside.parse()?, 1)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_process_ends_with_its_guard() -> Result<()> {
+    needs_root!("a process ends with its guard");
+    let (net, root) = (Net::new()?, CgroupRoot::new()?);
+    let pod = Pod::new(&net, &root)?;
+    let mut command = Command::new("sleep");
+    command.arg("1000");
+    let process = pod.spawn("sleep", command)?;
+    let alive = format!("/proc/{}", process.pid());
+    assert!(std::fs::exists(&alive)?);
+    drop(process);
+    assert!(!std::fs::exists(&alive)?);
+
+    let mut command = Command::new("echo");
+    command.arg("said");
+    let mut process = pod.spawn("echo", command)?;
+    assert_eq!(process.line(PATIENCE)?, "said");
+    process.finish(PATIENCE)
+}
