@@ -23,9 +23,6 @@ pub const MAX_COVER: Duration = Duration::from_secs(366 * 24 * 3600);
 /// The largest count of one row: an exbibyte takes a 400 Gbit/s link eight months. What is above is garbage, and sums of
 /// what is below cannot overflow soon.
 pub const MAX_COUNT: u64 = 1 << 60;
-/// How far an agent's clock may be ahead of this one. A later time would make rows that no reader sees and that retention
-/// does not reach for as long.
-pub const MAX_CLOCK_AHEAD: Duration = Duration::from_secs(3600);
 /// Bytes of one decoded message: MAX_ROWS rows take about 40 bytes each, dictionary included.
 pub const MAX_MESSAGE_BYTES: usize = 64 << 20;
 /// Agents that are connected at the same time: twice the largest supported Kubernetes cluster.

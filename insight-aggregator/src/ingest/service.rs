@@ -200,14 +200,14 @@ impl Talk {
     }
 
     async fn decode(&self, hello: &v1::Hello, batch: v1::Batch) -> Result<Report, Status> {
-        let (interval_ms, now) = (hello.interval_ms, now_ms());
+        let interval_ms = hello.interval_ms;
         let what = format!("batch {} of node {:?}", batch.sequence, hello.node);
         let rows = batch.flows.as_ref().map_or(0, |flows| flows.local.len());
         let started = Instant::now();
         let decoded = if rows.max(batch.owners.len()) <= ROWS_DECODED_IN_PLACE {
-            decode(&batch, interval_ms, now)
+            decode(&batch, interval_ms)
         } else {
-            tokio::task::spawn_blocking(move || decode(&batch, interval_ms, now))
+            tokio::task::spawn_blocking(move || decode(&batch, interval_ms))
                 .await
                 .map_err(|error| Status::internal(format!("{what}: {error}")))?
         };

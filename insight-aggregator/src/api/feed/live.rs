@@ -168,7 +168,7 @@ fn make(
     part: &Part,
     before: Option<Arc<Version>>,
 ) -> Result<Arc<Version>, ReadError> {
-    let graph = graph_of(ledger, &part.query()?)?;
+    let graph = graph_of(ledger, &part.query())?;
     let Some(before) = before else {
         return Ok(Arc::new(Version {
             number: 1,

@@ -13,7 +13,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use insight_proto::v1;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use self::live::Feed;
 pub use self::subscriber::{SLOW, Subscriber};
 use super::stats::ApiStats;
-use crate::graph::{Query, QueryError};
+use crate::graph::{Query, Range};
 use crate::ledger::Ledger;
 use crate::model::{Level, now_ms};
 
@@ -42,14 +41,13 @@ struct Part {
 
 impl Part {
     /// The question whose answer is the newest version.
-    fn query(&self) -> Result<Query, QueryError> {
-        let query = v1::GraphQuery {
-            level: self.level.as_str().into(),
-            focus: self.focus.clone().unwrap_or_default(),
-            hops: Some(self.hops),
-            ..v1::GraphQuery::default()
-        };
-        Query::parse(&query, now_ms())
+    fn query(&self) -> Query {
+        Query {
+            range: Range::running(now_ms()),
+            level: self.level,
+            focus: self.focus.clone(),
+            hops: self.hops,
+        }
     }
 }
 

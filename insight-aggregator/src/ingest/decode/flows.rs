@@ -1,29 +1,28 @@
 //! A batch's flows: columns become rows.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use insight_proto::v1;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::BadBatch;
 use super::owners::Owners;
 use crate::identity;
 use crate::ingest::limits::{MAX_COUNT, MAX_ENDPOINTS, MAX_ROWS};
-use crate::model::{Counters, Protocol, RowKey, Side};
+use crate::model::{Counters, Entity, Protocol, RowKey, Side};
 
-/// One end of the dictionary: equal ones have equal numbers, so that rows are compared by numbers.
-struct End {
+/// One end of the dictionary.
+struct End<'owners> {
     address: IpAddr,
     netns: u64,
-    /// Index of the owner's entity; none for ends that only an address is known of.
-    entity: Option<usize>,
     cgroup_id: u64,
-    number: u32,
+    /// None for an end of which only the address is known.
+    owner: Option<&'owners Entity>,
 }
 
-fn ends(endpoints: &[v1::Endpoint], owners: &Owners) -> Result<Vec<End>, BadBatch> {
+fn ends<'owners>(
+    endpoints: &[v1::Endpoint],
+    owners: &'owners Owners,
+) -> Result<Vec<End<'owners>>, BadBatch> {
     if endpoints.len() > MAX_ENDPOINTS {
         return Err(BadBatch::too_many(
             "flows.endpoints",
@@ -31,29 +30,20 @@ fn ends(endpoints: &[v1::Endpoint], owners: &Owners) -> Result<Vec<End>, BadBatc
             MAX_ENDPOINTS,
         ));
     }
-    let mut numbers = HashMap::with_capacity(endpoints.len());
-    let mut ends = Vec::with_capacity(endpoints.len());
-    for (row, endpoint) in endpoints.iter().enumerate() {
+    let end = |(row, endpoint): (usize, &v1::Endpoint)| {
         let address = address(&endpoint.address).ok_or_else(|| {
-            BadBatch::at(
-                "flows.endpoints.address",
-                row,
-                format!("is {} bytes long, not 4 or 16", endpoint.address.len()),
-            )
+            let length = endpoint.address.len();
+            let problem = format!("is {length} bytes long, not 4 or 16");
+            BadBatch::at("flows.endpoints.address", row, problem)
         })?;
-        let entity = owners.index(endpoint.cgroup_id);
-        // MAX_ENDPOINTS is far below u32's range.
-        let next = numbers.len() as u32;
-        let number = *numbers.entry((address, entity)).or_insert(next);
-        ends.push(End {
+        Ok(End {
             address,
             netns: endpoint.netns,
-            entity,
             cgroup_id: endpoint.cgroup_id,
-            number,
-        });
-    }
-    Ok(ends)
+            owner: owners.get(endpoint.cgroup_id),
+        })
+    };
+    endpoints.iter().enumerate().map(end).collect()
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
@@ -62,17 +52,6 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
     }
     let sixteen = <[u8; 16]>::try_from(bytes).ok()?;
     Some(IpAddr::from(Ipv6Addr::from(sixteen)).to_canonical())
-}
-
-/// Equal for rows that name the same end of the same flow.
-#[derive(PartialEq, Eq, Hash)]
-struct Same {
-    local: u32,
-    remote: u32,
-    scope: u64,
-    port: u16,
-    protocol: Protocol,
-    side: Side,
 }
 
 /// Checks every row and names its local end.
@@ -87,48 +66,25 @@ pub(super) fn rows(
     }
     check_lengths(flows, count)?;
     let ends = ends(&flows.endpoints, owners)?;
-    let mut rows: Vec<(RowKey, Counters)> = Vec::with_capacity(count);
-    let mut seen: HashMap<Same, usize, Xxh3DefaultBuilder> =
-        HashMap::with_capacity_and_hasher(count, Xxh3DefaultBuilder::new());
+    let mut rows = Vec::with_capacity(count);
     for row in 0..count {
         let local = end(&ends, "flows.local", row, flows.local[row])?;
         let remote = end(&ends, "flows.remote", row, flows.remote[row])?;
-        let entity = local.entity.ok_or_else(|| {
-            BadBatch::at(
-                "flows.local",
-                row,
-                format!("belongs to cgroup {}, which is not in owners", local.cgroup_id),
-            )
+        let owner = local.owner.ok_or_else(|| {
+            let problem = format!("is of cgroup {}, which is not in owners", local.cgroup_id);
+            BadBatch::at("flows.local", row, problem)
         })?;
         let (port, protocol, side) = triple(flows, row)?;
-        let scope = identity::scope_of(local.address, remote.address, boot_id, local.netns);
-        let same = Same {
-            local: local.number,
-            remote: remote.number,
-            scope,
+        let key = RowKey {
+            side,
+            local: owner.id.clone(),
+            local_addr: local.address,
+            remote_addr: remote.address,
             port,
             protocol,
-            side,
+            scope: identity::scope_of(local.address, remote.address, boot_id, local.netns),
         };
-        let counters = counters(flows, row)?;
-        match seen.entry(same) {
-            Entry::Occupied(known) => {
-                rows[*known.get()].1.add_peer(&counters);
-            }
-            Entry::Vacant(new) => {
-                new.insert(rows.len());
-                let key = RowKey {
-                    side,
-                    local: owners.entities[entity].id.clone(),
-                    local_addr: local.address,
-                    remote_addr: remote.address,
-                    port,
-                    protocol,
-                    scope,
-                };
-                rows.push((key, counters));
-            }
-        }
+        rows.push((key, counters(flows, row)?));
     }
     Ok(rows)
 }
@@ -162,11 +118,11 @@ fn check_lengths(flows: &v1::FlowColumns, count: usize) -> Result<(), BadBatch> 
 }
 
 fn end<'ends>(
-    ends: &'ends [End],
+    ends: &'ends [End<'ends>],
     field: &'static str,
     row: usize,
     index: u32,
-) -> Result<&'ends End, BadBatch> {
+) -> Result<&'ends End<'ends>, BadBatch> {
     ends.get(index as usize).ok_or_else(|| {
         BadBatch::at(
             field,

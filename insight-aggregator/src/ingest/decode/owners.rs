@@ -44,9 +44,10 @@ impl Owners {
         Ok(named)
     }
 
-    /// Index in `entities` of the owner of this cgroup.
-    pub(super) fn index(&self, cgroup_id: u64) -> Option<usize> {
-        self.by_cgroup.get(&cgroup_id).copied()
+    /// The owner of this cgroup.
+    pub(super) fn get(&self, cgroup_id: u64) -> Option<&Entity> {
+        let index = *self.by_cgroup.get(&cgroup_id)?;
+        self.entities.get(index)
     }
 }
 

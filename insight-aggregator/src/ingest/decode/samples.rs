@@ -17,7 +17,7 @@ pub(super) fn metrics(
         return Err(BadBatch::too_many("metrics", samples.len(), MAX_METRICS));
     }
     let sample = |(row, sample): (usize, &v1::MetricSample)| {
-        let entity = owners.index(sample.cgroup_id).ok_or_else(|| {
+        let entity = owners.get(sample.cgroup_id).ok_or_else(|| {
             BadBatch::at(
                 "metrics.cgroup_id",
                 row,
@@ -40,7 +40,7 @@ pub(super) fn metrics(
             memory_limit_bytes: sample.memory_limit_bytes,
             oom_kills: sample.oom_kills,
         };
-        Ok((owners.entities[entity].id.clone(), metrics))
+        Ok((entity.id.clone(), metrics))
     };
     samples.iter().enumerate().map(sample).collect()
 }
