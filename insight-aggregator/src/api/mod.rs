@@ -3,6 +3,7 @@
 //! [`reader`] answers one question, [`feed`] keeps live graphs for subscribers; [`grpc`], [`http`] and [`prometheus`] put
 //! both on the wire. [`stats`] counts.
 
+pub mod edge;
 pub mod feed;
 pub mod grpc;
 pub mod http;

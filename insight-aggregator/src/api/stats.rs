@@ -19,6 +19,4 @@ pub struct ApiStats {
     pub lost_unknown_token: Count,
     /// Subscriptions refused because there are too many.
     pub refused_subscribers: Count,
-    /// Edge groups that were summed into `other` by the last scrape of `/metrics` and all before.
-    pub edges_in_other: Count,
 }

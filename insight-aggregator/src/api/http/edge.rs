@@ -2,14 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use insight_proto::json;
 use serde_json::Value;
 
 use super::Http;
 use super::answer::Failure;
 use super::graph::parse;
 use super::params::{Params, QUESTION, question};
-use crate::api::edge::only_edge;
+use crate::api::edge::{describe, only_edge};
 
 pub(super) async fn edge(
     State(http): State<Http>,
@@ -27,5 +26,5 @@ pub(super) async fn edge(
             "ids are those of /v1/graph with the same parameters; each level has its own",
         ));
     };
-    Ok(Json(json::edge_with_nodes(&graph)))
+    Ok(Json(describe(&graph)))
 }

@@ -12,7 +12,7 @@ use super::answer::Failure;
 use super::params::{Params, QUESTION, question};
 use crate::api::grpc;
 use crate::api::reader::{ReadError, Reader};
-use crate::graph::{Query, QueryText, render};
+use crate::graph::{Query, QueryError, QueryText, render};
 use crate::model::now_ms;
 
 pub(super) async fn graph(State(http): State<Http>, params: Params) -> Result<Response, Failure> {
@@ -48,7 +48,14 @@ pub(super) async fn diff(
             focus: values.get("focus").cloned(),
             hops: values.get("hops").cloned(),
         };
-        parse(&http.reader, &text).map_err(|failure| failure.renamed("at", at))
+        let query = text.parse(now_ms()).map_err(|mut error| {
+            if error.field == "at" {
+                error.field = at;
+                error.hint = error.hint.replace("at=", &format!("{at}="));
+            }
+            error
+        });
+        query.map_err(|error| refuse(&http.reader, error))
     };
     let (before, after) = (question_at("before", true)?, question_at("after", false)?);
     let diff = grpc::diff(&http.reader, before, after).await?;
@@ -57,10 +64,12 @@ pub(super) async fn diff(
 }
 
 pub(super) fn parse(reader: &Reader, text: &QueryText) -> Result<Query, Failure> {
-    text.parse(now_ms()).map_err(|error| {
-        reader.stats().bad_queries.one();
-        ReadError::from(error).into()
-    })
+    text.parse(now_ms()).map_err(|error| refuse(reader, error))
+}
+
+fn refuse(reader: &Reader, error: QueryError) -> Failure {
+    reader.stats().bad_queries.one();
+    ReadError::from(error).into()
 }
 
 #[derive(Clone, Copy)]

@@ -22,7 +22,8 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use self::answer::Failure;
+pub(super) use self::answer::Failure;
+pub(super) use self::params::Params;
 use super::feed::Feeds;
 use super::prometheus::{self, EdgeSeries};
 use super::reader::Reader;
