@@ -100,10 +100,20 @@ pub(super) struct TimeArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(super) at: Option<String>,
     /// Start of the time [default: 15 minutes before its end]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, conflicts_with = "at")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "at"
+    )]
     pub(super) from: Option<String>,
     /// End of the time [default: now]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, conflicts_with = "at")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "at"
+    )]
     pub(super) to: Option<String>,
 }
 

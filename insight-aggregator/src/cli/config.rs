@@ -120,10 +120,7 @@ fn parse_retention(text: &str) -> Result<Duration, Failure> {
 }
 
 /// Where a service of this user keeps its state.
-fn default_store(
-    is_root: bool,
-    env: impl Fn(&str) -> Option<PathBuf>,
-) -> Result<String, Failure> {
+fn default_store(is_root: bool, env: impl Fn(&str) -> Option<PathBuf>) -> Result<String, Failure> {
     if is_root {
         return Ok("embedded:/var/lib/insight".into());
     }
@@ -163,7 +160,10 @@ mod tests {
     #[test]
     fn a_bad_value_and_bad_syntax_name_the_file() {
         let bad_value = error("grpc = 7\n");
-        assert!(bad_value.contains("/etc/a.toml, key \"grpc\""), "{bad_value}");
+        assert!(
+            bad_value.contains("/etc/a.toml, key \"grpc\""),
+            "{bad_value}"
+        );
         let bad_syntax = error("grpc = \n");
         assert!(bad_syntax.contains("/etc/a.toml"), "{bad_syntax}");
     }
@@ -178,8 +178,14 @@ mod tests {
         };
         let home = &[("HOME", "/home/a")];
         let both = &[("HOME", "/home/a"), ("XDG_STATE_HOME", "/state")];
-        assert_eq!(default_store(true, env(both)).unwrap(), "embedded:/var/lib/insight");
-        assert_eq!(default_store(false, env(both)).unwrap(), "embedded:/state/insight");
+        assert_eq!(
+            default_store(true, env(both)).unwrap(),
+            "embedded:/var/lib/insight"
+        );
+        assert_eq!(
+            default_store(false, env(both)).unwrap(),
+            "embedded:/state/insight"
+        );
         assert_eq!(
             default_store(false, env(home)).unwrap(),
             "embedded:/home/a/.local/state/insight"

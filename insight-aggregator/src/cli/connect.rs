@@ -63,7 +63,15 @@ mod tests {
     #[test]
     fn urls_are_checked_before_they_are_tried() {
         assert!(endpoint("http://127.0.0.1:7701").is_ok());
-        for bad in ["", "localhost:7701", "127.0.0.1", "https://a:1", "http://", "http://a b", "ftp://a"] {
+        for bad in [
+            "",
+            "localhost:7701",
+            "127.0.0.1",
+            "https://a:1",
+            "http://",
+            "http://a b",
+            "ftp://a",
+        ] {
             let Err(Failure::Error { code, hint, .. }) = endpoint(bad) else {
                 panic!("{bad:?} was accepted");
             };

@@ -36,7 +36,18 @@ mod tests {
         assert_eq!(seconds("7d"), Some(604_800));
         assert_eq!(seconds(" 1h30m "), Some(5_400));
         assert_eq!(seconds("90s"), Some(90));
-        for bad in ["", "7", "d", "-7d", "0d", "7w", "7.5d", "7dé", "99999999999999999999d", "9999999999999999999d"] {
+        for bad in [
+            "",
+            "7",
+            "d",
+            "-7d",
+            "0d",
+            "7w",
+            "7.5d",
+            "7dé",
+            "99999999999999999999d",
+            "9999999999999999999d",
+        ] {
             assert_eq!(seconds(bad), None, "{bad:?}");
         }
     }

@@ -96,7 +96,11 @@ fn detail(graph: &v1::Graph) -> String {
         );
     }
     for gap in &graph.gaps {
-        let node = if gap.node.is_empty() { "all nodes" } else { &gap.node };
+        let node = if gap.node.is_empty() {
+            "all nodes"
+        } else {
+            &gap.node
+        };
         let _ = writeln!(text, "\nincomplete: {node}: {}: {}", gap.reason, gap.detail);
     }
     text
@@ -170,9 +174,15 @@ mod tests {
             ..v1::Graph::default()
         };
         let text = detail(&graph);
-        assert!(text.contains("unit a.service on n1 (unit:n1/a.service)"), "{text}");
+        assert!(
+            text.contains("unit a.service on n1 (unit:n1/a.service)"),
+            "{text}"
+        );
         assert!(text.contains("tcp/443"), "{text}");
-        let sent = text.lines().find(|line| line.starts_with("bytes sent")).unwrap();
+        let sent = text
+            .lines()
+            .find(|line| line.starts_with("bytes sent"))
+            .unwrap();
         let words: Vec<&str> = sent.split_whitespace().collect();
         assert_eq!(words, ["bytes", "sent", "17", "not", "seen"]);
     }

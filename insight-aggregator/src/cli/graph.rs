@@ -26,7 +26,9 @@ pub(super) fn to_proto(question: &QueryText) -> Result<v1::GraphQuery, Failure> 
     let wrong = |error: QueryError| {
         let flag = error.field;
         // The hint is written for URLs.
-        let hint = error.hint.replace(&format!("{flag}="), &format!("--{flag} "));
+        let hint = error
+            .hint
+            .replace(&format!("{flag}="), &format!("--{flag} "));
         Failure::usage(format!("--{flag}: {}", error.message), hint)
     };
     question.to_proto(now_ms()).map_err(wrong)

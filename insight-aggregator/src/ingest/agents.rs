@@ -119,7 +119,11 @@ impl Agents {
     /// Everybody who is connected, by node name.
     pub fn list(&self) -> Vec<Agent> {
         let state = self.lock();
-        state.by_node.values().map(|entry| entry.agent.clone()).collect()
+        state
+            .by_node
+            .values()
+            .map(|entry| entry.agent.clone())
+            .collect()
     }
 
     /// How many are connected.

@@ -83,7 +83,10 @@ fn group(first: Job, waiting: &mut mpsc::Receiver<Job>) -> Vec<Job> {
 fn commit_group(ledger: &Ledger, stats: &IngestStats, jobs: Vec<Job>) {
     let (reports, waiters): (Vec<_>, Vec<_>) =
         jobs.into_iter().map(|job| (job.report, job.done)).unzip();
-    let rows: Vec<u64> = reports.iter().map(|report| report.rows.len() as u64).collect();
+    let rows: Vec<u64> = reports
+        .iter()
+        .map(|report| report.rows.len() as u64)
+        .collect();
     let started = Instant::now();
     let result = ledger.commit(reports, now_ms());
     stats.commits.add(started.elapsed());

@@ -19,7 +19,10 @@ pub struct PortTaken {
 impl fmt::Display for PortTaken {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { flag, address } = self;
-        write!(out, "cannot listen at {address} (--{flag}): another program does")
+        write!(
+            out,
+            "cannot listen at {address} (--{flag}): another program does"
+        )
     }
 }
 
@@ -31,8 +34,6 @@ pub(super) async fn listen(flag: &'static str, address: SocketAddr) -> Result<Tc
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
             Err(PortTaken { flag, address }.into())
         }
-        Err(error) => {
-            Err(error).with_context(|| format!("cannot listen at {address} (--{flag})"))
-        }
+        Err(error) => Err(error).with_context(|| format!("cannot listen at {address} (--{flag})")),
     }
 }

@@ -30,7 +30,9 @@ pub(super) async fn run(ledger: Arc<Ledger>, stop: CancellationToken) {
                 error = format!("{error:#}"),
                 "cannot drop what is older than the retention; trying again in a minute"
             ),
-            Err(error) => tracing::error!(%error, "dropping what is older than the retention ended"),
+            Err(error) => {
+                tracing::error!(%error, "dropping what is older than the retention ended")
+            }
         }
     }
 }

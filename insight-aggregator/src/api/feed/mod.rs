@@ -144,7 +144,9 @@ impl Feeds {
         feeds.insert(part, feed.clone());
         let shared = self.shared.clone();
         let live = feed.clone();
-        self.shared.tasks.spawn(async move { live.run(&shared).await });
+        self.shared
+            .tasks
+            .spawn(async move { live.run(&shared).await });
         Ok((feed, newest))
     }
 }

@@ -38,7 +38,16 @@ mod tests {
             version: 17,
         };
         assert_eq!(Token::parse(&token.to_string()), Some(token));
-        for nonsense in ["", "-", "x-1", "1", "1-", "1-x", "1-2-3", "99999999999999999999-1"] {
+        for nonsense in [
+            "",
+            "-",
+            "x-1",
+            "1",
+            "1-",
+            "1-x",
+            "1-2-3",
+            "99999999999999999999-1",
+        ] {
             assert_eq!(Token::parse(nonsense), None, "{nonsense:?}");
         }
     }

@@ -31,10 +31,7 @@ impl Failure {
         }
     }
 
-    pub(in crate::api) fn bad_request(
-        message: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Self {
+    pub(in crate::api) fn bad_request(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_argument", message, hint)
     }
 

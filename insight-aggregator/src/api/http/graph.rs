@@ -23,14 +23,14 @@ pub(super) async fn graph(State(http): State<Http>, params: Params) -> Result<Re
     let query = parse(&http.reader, &question(&mut values))?;
     let graph = http.reader.graph(query).await?;
     // Writing a large graph takes as long as making it.
-    let answer = http.reader.blocking(move |_| Ok(format.write(&graph))).await?;
+    let answer = http
+        .reader
+        .blocking(move |_| Ok(format.write(&graph)))
+        .await?;
     Ok(answer)
 }
 
-pub(super) async fn diff(
-    State(http): State<Http>,
-    params: Params,
-) -> Result<Json<Value>, Failure> {
+pub(super) async fn diff(State(http): State<Http>, params: Params) -> Result<Json<Value>, Failure> {
     let mut values = params.only(&["before", "after", "level", "focus", "hops"])?;
     let mut question_at = |at: &'static str, required: bool| {
         let moment = values.remove(at).filter(|moment| !moment.is_empty());
@@ -98,7 +98,8 @@ impl Format {
     }
 
     fn write(self, graph: &v1::Graph) -> Response {
-        let text = |kind: &'static str, body: String| ([(CONTENT_TYPE, kind)], body).into_response();
+        let text =
+            |kind: &'static str, body: String| ([(CONTENT_TYPE, kind)], body).into_response();
         match self {
             Self::Json => Json(json::graph(graph)).into_response(),
             Self::Dot => text("text/vnd.graphviz; charset=utf-8", render::dot(graph)),

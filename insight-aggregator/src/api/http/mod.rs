@@ -75,10 +75,22 @@ fn routes() -> [(&'static str, Handlers, &'static str); 9] {
             "what differs between ?before= and ?after=; ?level=, ?focus=&hops=",
         ),
         ("/v1/agents", get(agents::agents), "connected agents"),
-        ("/healthz", get(health::healthz), "200 while the process runs"),
-        ("/readyz", get(health::readyz), "200 while reports are made durable"),
+        (
+            "/healthz",
+            get(health::healthz),
+            "200 while the process runs",
+        ),
+        (
+            "/readyz",
+            get(health::readyz),
+            "200 while reports are made durable",
+        ),
         ("/metrics", get(prometheus::scrape), "for Prometheus"),
-        ("/openapi.json", get(openapi::openapi), "this API, described"),
+        (
+            "/openapi.json",
+            get(openapi::openapi),
+            "this API, described",
+        ),
     ]
 }
 

@@ -7,7 +7,7 @@ mod containers;
 mod edges;
 mod own;
 #[cfg(test)]
-mod parse;
+pub(super) mod parse;
 mod text;
 
 use axum::extract::State;

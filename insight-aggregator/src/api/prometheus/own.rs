@@ -146,7 +146,10 @@ fn readers(http: &Http, text: &mut Text) {
         "Subscribers told that updates were lost, by reason.",
     );
     text.sample([("reason", "slow_reader")], stats.lost_slow_reader.get());
-    text.sample([("reason", "unknown_token")], stats.lost_unknown_token.get());
+    text.sample(
+        [("reason", "unknown_token")],
+        stats.lost_unknown_token.get(),
+    );
     text.family(
         "insight_aggregator_query_errors_total",
         Kind::Counter,

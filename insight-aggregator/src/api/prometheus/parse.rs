@@ -60,7 +60,9 @@ pub(crate) fn parse(text: &str) -> Result<BTreeMap<String, Family>, String> {
             current = name.into();
         } else {
             let (name, sample) = sample(line)?;
-            let is_summary = families.get(&current).is_some_and(|family| family.kind == "summary");
+            let is_summary = families
+                .get(&current)
+                .is_some_and(|family| family.kind == "summary");
             let stem = ["_sum", "_count"]
                 .iter()
                 .find_map(|suffix| name.strip_suffix(suffix).filter(|_| is_summary));

@@ -107,7 +107,10 @@ mod tests {
         let awkward = "a\\b \"c\"\nd=,}{é";
         let mut text = Text::default();
         text.family("x_total", Kind::Counter, "Some \\ help\nin two lines.");
-        text.sample([("name", awkward), ("other", "")], 18_446_744_073_709_551_615_u64);
+        text.sample(
+            [("name", awkward), ("other", "")],
+            18_446_744_073_709_551_615_u64,
+        );
         text.single("y", Kind::Gauge, "One.", 0.25);
         let families = parse(&text.finish()).unwrap();
         assert_eq!(families["x_total"].kind, "counter");

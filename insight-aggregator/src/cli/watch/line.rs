@@ -16,11 +16,16 @@ impl Names {
         let nodes = graph.nodes.iter();
         let edges = graph.edges.iter();
         Self {
-            nodes: nodes.map(|node| (node.id.clone(), node.name.clone())).collect(),
+            nodes: nodes
+                .map(|node| (node.id.clone(), node.name.clone()))
+                .collect(),
             edges: edges
                 .map(|edge| {
                     let port = format!("{}/{}", edge.protocol, edge.port);
-                    (edge.id.clone(), (edge.client.clone(), edge.server.clone(), port))
+                    (
+                        edge.id.clone(),
+                        (edge.client.clone(), edge.server.clone(), port),
+                    )
                 })
                 .collect(),
         }
@@ -33,7 +38,11 @@ impl Names {
     fn line(&self, sign: char, id: &str) -> String {
         match self.edges.get(id) {
             Some((client, server, port)) => {
-                format!("{sign} {id} {} -> {} {port}", self.name(client), self.name(server))
+                format!(
+                    "{sign} {id} {} -> {} {port}",
+                    self.name(client),
+                    self.name(server)
+                )
             }
             None => format!("{sign} {id}"),
         }

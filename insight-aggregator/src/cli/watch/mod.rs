@@ -43,7 +43,9 @@ pub(super) async fn run(args: WatchArgs) -> Result<(), Failure> {
             wait = (wait * 2).min(LONGEST_WAIT);
             match subscribe(&url, &query, view.token()).await {
                 Ok(events) => break events,
-                Err(Failure::Error { code: 1, message, .. }) => why = message,
+                Err(Failure::Error {
+                    code: 1, message, ..
+                }) => why = message,
                 Err(failure) => return Err(failure),
             }
         };
@@ -61,7 +63,9 @@ async fn subscribe(
     };
     let mut client = connect(url).await?;
     let events = client.subscribe(request).await;
-    Ok(events.map_err(|status| Failure::answered(&status))?.into_inner())
+    Ok(events
+        .map_err(|status| Failure::answered(&status))?
+        .into_inner())
 }
 
 /// Shows events until the stream ends, and says how it ended.

@@ -38,7 +38,10 @@ impl View {
         match event.event {
             None => String::new(),
             Some(Event::Lost(lost)) => {
-                format!("! updates were lost ({}), the whole graph follows\n", lost.reason)
+                format!(
+                    "! updates were lost ({}), the whole graph follows\n",
+                    lost.reason
+                )
             }
             Some(Event::Delta(delta)) => {
                 let before = Names::of(&self.graph);

@@ -4,7 +4,7 @@ mod flows;
 mod owners;
 mod samples;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 
