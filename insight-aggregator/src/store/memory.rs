@@ -85,3 +85,11 @@ impl Store for Memory {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Memory;
+    use crate::store::contract::contract_tests;
+
+    contract_tests!(((), Memory::new()));
+}

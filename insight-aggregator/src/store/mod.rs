@@ -3,6 +3,11 @@
 //! A window is the unit of retention: dropping one gives its space back at once. Domain code sits above [`Store`] and is
 //! tested once; every implementation passes the same contract tests.
 
+#[cfg(test)]
+mod contract;
+mod embedded;
+#[cfg(test)]
+pub(crate) mod kill;
 mod limits;
 mod memory;
 mod open;
@@ -11,6 +16,7 @@ use std::ops::{Bound, RangeBounds};
 
 use anyhow::Result;
 
+pub use embedded::Embedded;
 pub use limits::{MAX_KEY, MAX_VALUE};
 pub use memory::Memory;
 pub use open::open;
@@ -98,7 +104,8 @@ impl Scan {
         RangeBounds::<[u8]>::contains(&range, clustering)
     }
 
-    /// Whether no row can be in it: nothing is asked for, or the range ends before it starts.
+    /// Whether no row can be in it: nothing is asked for, the range ends before it starts, or no row may have such a
+    /// partition.
     fn is_empty(&self) -> bool {
         use Bound::{Excluded, Included, Unbounded};
         let inverted = match (&self.range.0, &self.range.1) {
@@ -106,7 +113,7 @@ impl Scan {
             (Included(from), Included(to)) => from > to,
             (Included(from) | Excluded(from), Included(to) | Excluded(to)) => from >= to,
         };
-        inverted || self.limit == 0
+        inverted || self.limit == 0 || self.partition.len() > MAX_KEY
     }
 }
 
