@@ -31,7 +31,7 @@ pub(super) async fn run(ledger: Arc<Ledger>, stop: CancellationToken) {
                 "cannot drop what is older than the retention; trying again in a minute"
             ),
             Err(error) => {
-                tracing::error!(%error, "dropping what is older than the retention ended")
+                tracing::error!(%error, "dropping what is older than the retention broke off");
             }
         }
     }

@@ -165,7 +165,8 @@ async fn a_slow_reader_is_told_and_blocks_nobody() {
             "never told after {rounds} rounds"
         );
         rounds += 1;
-        agent.deliver(many(agent_batch(&mut agent))).await;
+        let batch = many(agent.batch(0, 1));
+        agent.deliver(batch).await;
         let expected: Vec<(u32, u64)> = [(1, 1)]
             .into_iter()
             .chain((1_000..1_400).map(|port| (port, rounds)))
@@ -185,10 +186,6 @@ async fn a_slow_reader_is_told_and_blocks_nobody() {
     };
     assert_eq!(opened(&snapshot), opened(&graph));
     server.stop().await;
-}
-
-fn agent_batch(agent: &mut Agent) -> v1::Batch {
-    agent.batch(0, 1)
 }
 
 /// The same connections to 400 ports.
