@@ -9,6 +9,8 @@ mod delta;
 mod diff;
 mod query;
 pub mod render;
+#[cfg(test)]
+mod testing;
 
 pub use build::build;
 pub use delta::{apply, delta};
