@@ -1,3 +1,7 @@
 //! The program `insight-aggregator`; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    insight_aggregator::cli::main()
+}

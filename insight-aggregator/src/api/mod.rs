@@ -1,1 +1,12 @@
 //! What readers talk to: gRPC, HTTP and Prometheus, all over one query type.
+//!
+//! [`reader`] answers one question, [`feed`] keeps live graphs for subscribers; [`grpc`], [`http`] and [`prometheus`] put
+//! both on the wire. [`stats`] counts.
+
+pub mod edge;
+pub mod feed;
+pub mod grpc;
+pub mod http;
+pub mod prometheus;
+pub mod reader;
+pub mod stats;

@@ -1,1 +1,61 @@
 //! The program's verbs: `serve`, and the readers `graph`, `watch` and `edge`, which are clients of the same API.
+//!
+//! Exit codes: 0 done, 1 failed, 64 wrong arguments or configuration.
+
+mod args;
+mod config;
+mod connect;
+mod duration;
+mod edge;
+mod failure;
+mod graph;
+mod log;
+mod output;
+mod serve;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::args::{Cli, Verb};
+use self::failure::{Failure, USAGE};
+
+/// Runs the program with its arguments and environment.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody reads it when this fails.
+            let _ = error.print();
+            let is_help = error.exit_code() == 0;
+            return ExitCode::from(if is_help { 0 } else { USAGE });
+        }
+    };
+    let ran = match cli.verb {
+        Verb::Serve(args) => serve::run(args),
+        Verb::Graph(args) => on_one_thread(graph::run(args)),
+        Verb::Watch(args) => on_one_thread(watch::run(args)),
+        Verb::Edge(args) => on_one_thread(edge::run(args)),
+    };
+    match ran {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// Runs a reader: one connection needs one thread.
+fn on_one_thread(reader: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::failed(
+                format!("cannot start: {error}"),
+                "see `ulimit -n` and memory limits",
+            )
+        })?
+        .block_on(reader)
+}

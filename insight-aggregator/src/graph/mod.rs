@@ -1,1 +1,18 @@
 //! Rows of a time range become the dependency graph.
+//!
+//! Everything here is a pure function of a [`Window`](crate::model::Window) or of graphs: [`Query`] says what is asked,
+//! [`build`] joins the rows of both ends into edges, [`diff`], [`delta`] and [`apply`] compare graphs, and [`render`]
+//! writes them for people.
+
+mod build;
+mod delta;
+mod diff;
+mod query;
+pub mod render;
+#[cfg(test)]
+mod testing;
+
+pub use build::build;
+pub use delta::{apply, delta};
+pub use diff::diff;
+pub use query::{DEFAULT_HOPS, DEFAULT_RANGE_MS, MAX_HOPS, Query, QueryError, QueryText, Range};

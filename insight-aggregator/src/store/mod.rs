@@ -3,9 +3,23 @@
 //! A window is the unit of retention: dropping one gives its space back at once. Domain code sits above [`Store`] and is
 //! tested once; every implementation passes the same contract tests.
 
-use std::ops::Bound;
+#[cfg(test)]
+mod contract;
+mod embedded;
+#[cfg(test)]
+pub(crate) mod kill;
+mod limits;
+mod memory;
+mod open;
+
+use std::ops::{Bound, RangeBounds};
 
 use anyhow::Result;
+
+pub use embedded::Embedded;
+pub use limits::{MAX_KEY, MAX_VALUE};
+pub use memory::Memory;
+pub use open::open;
 
 /// Start of a window, in units that the table chooses (the ledger: hours since 1970).
 pub type WindowId = u64;
@@ -63,11 +77,50 @@ impl Scan {
             limit: usize::MAX,
         }
     }
+
+    /// One row.
+    pub fn row(
+        table: &'static str,
+        window: WindowId,
+        partition: Vec<u8>,
+        clustering: Vec<u8>,
+    ) -> Self {
+        let range = (
+            Bound::Included(clustering.clone()),
+            Bound::Included(clustering),
+        );
+        Self {
+            range,
+            ..Self::partition(table, window, partition)
+        }
+    }
+
+    /// Whether the range holds this clustering key.
+    fn holds(&self, clustering: &[u8]) -> bool {
+        let range = (
+            self.range.0.as_ref().map(Vec::as_slice),
+            self.range.1.as_ref().map(Vec::as_slice),
+        );
+        RangeBounds::<[u8]>::contains(&range, clustering)
+    }
+
+    /// Whether no row can be in it: nothing is asked for, the range ends before it starts, or no row may have such a
+    /// partition.
+    fn is_empty(&self) -> bool {
+        use Bound::{Excluded, Included, Unbounded};
+        let inverted = match (&self.range.0, &self.range.1) {
+            (Unbounded, _) | (_, Unbounded) => false,
+            (Included(from), Included(to)) => from > to,
+            (Included(from) | Excluded(from), Included(to) | Excluded(to)) => from >= to,
+        };
+        inverted || self.limit == 0 || self.partition.len() > MAX_KEY
+    }
 }
 
 /// A place to keep rows. Calls may block; an error leaves what is stored as it was.
 pub trait Store: Send + Sync {
-    /// Writes all rows or none, durably: they are there after a crash once this returns.
+    /// Writes all rows or none, durably: they are there after a crash once this returns, and a reader sees all of them
+    /// or none. Of two rows with the same place the later one stays.
     fn put(&self, batch: Vec<Put>) -> Result<()>;
 
     /// Reads rows in order of their clustering key. A window that does not exist has no rows.

@@ -1,0 +1,137 @@
+//! `TopologyService`: the graph over gRPC.
+
+use std::pin::Pin;
+
+use insight_proto::v1;
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::task::TaskTracker;
+use tonic::{Request, Response, Status};
+use v1::topology_service_server::TopologyService;
+
+use super::feed::{Feeds, Full, MAX_FEEDS, MAX_SUBSCRIBERS};
+use super::reader::{ReadError, Reader};
+use crate::graph::{self, Query, QueryError};
+use crate::model::now_ms;
+
+/// Messages that wait for a subscriber inside this process, beyond those in the connection's own buffers. With one, what is
+/// sent next is made of the newest version.
+const MAX_WAITING_EVENTS: usize = 1;
+
+/// Serves `TopologyService`.
+pub struct TopologyApi {
+    /// Answers questions.
+    pub reader: Reader,
+    /// Serves subscribers.
+    pub feeds: Feeds,
+    /// The subscribers' tasks.
+    pub tasks: TaskTracker,
+}
+
+#[tonic::async_trait]
+impl TopologyService for TopologyApi {
+    async fn get_graph(
+        &self,
+        request: Request<v1::GetGraphRequest>,
+    ) -> Result<Response<v1::Graph>, Status> {
+        let query = self.parse(&request.into_inner().query.unwrap_or_default())?;
+        let graph = self.reader.graph(query).await;
+        graph.map(Response::new).map_err(|error| status_of(&error))
+    }
+
+    type SubscribeStream =
+        Pin<Box<dyn Stream<Item = Result<v1::GraphEvent, Status>> + Send + 'static>>;
+
+    async fn subscribe(
+        &self,
+        request: Request<v1::SubscribeRequest>,
+    ) -> Result<Response<Self::SubscribeStream>, Status> {
+        let request = request.into_inner();
+        let query = request.query.unwrap_or_default();
+        refuse_times(&query)?;
+        let query = self.parse(&query)?;
+        let subscriber = self
+            .feeds
+            .subscribe(&query, &request.resume_token)
+            .map_err(|full| Status::resource_exhausted(full_message(full)))?;
+        let (events, stream) = mpsc::channel(MAX_WAITING_EVENTS);
+        self.tasks.spawn(subscriber.run(events));
+        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+
+    async fn diff(
+        &self,
+        request: Request<v1::DiffRequest>,
+    ) -> Result<Response<v1::GraphDiff>, Status> {
+        let request = request.into_inner();
+        let after = request.after.unwrap_or_default();
+        let before = v1::GraphQuery {
+            level: after.level.clone(),
+            focus: after.focus.clone(),
+            hops: after.hops,
+            ..request.before.unwrap_or_default()
+        };
+        let (before, after) = (self.parse(&before)?, self.parse(&after)?);
+        let diff = diff(&self.reader, before, after).await;
+        diff.map(Response::new).map_err(|error| status_of(&error))
+    }
+}
+
+impl TopologyApi {
+    fn parse(&self, query: &v1::GraphQuery) -> Result<Query, Status> {
+        Query::parse(query, now_ms()).map_err(|error| {
+            self.reader.stats().bad_queries.one();
+            status_of(&error.into())
+        })
+    }
+}
+
+/// Two moments compared.
+pub(super) async fn diff(
+    reader: &Reader,
+    before: Query,
+    after: Query,
+) -> Result<v1::GraphDiff, ReadError> {
+    let before = reader.graph(before).await?;
+    let after = reader.graph(after).await?;
+    reader
+        .blocking(move |_| Ok(graph::diff(&before, &after)))
+        .await
+}
+
+fn refuse_times(query: &v1::GraphQuery) -> Result<(), Status> {
+    let fields = [
+        ("at", query.at.is_some()),
+        ("from", query.from.is_some()),
+        ("to", query.to.is_some()),
+    ];
+    match fields.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((field, _)) => Err(status_of(&ReadError::Query(QueryError {
+            field,
+            message: "a subscription shows the running 15 minutes".into(),
+            hint: "leave it out, or ask GetGraph for the past".into(),
+        }))),
+    }
+}
+
+fn full_message(full: Full) -> String {
+    match full {
+        Full::Subscribers => format!(
+            "{MAX_SUBSCRIBERS} subscribers are there, the limit of one aggregator; try again later"
+        ),
+        Full::Feeds => format!(
+            "{MAX_FEEDS} different parts of the graph are live, the limit of one aggregator; subscribe to a part that \
+             others read, for example without focus"
+        ),
+    }
+}
+
+/// How gRPC says it.
+pub(super) fn status_of(error: &ReadError) -> Status {
+    match error {
+        ReadError::Query(error) => Status::invalid_argument(error.to_string()),
+        ReadError::Failed(_) => Status::internal(error.to_string()),
+    }
+}

@@ -1,0 +1,110 @@
+//! `/v1/graph` and `/v1/diff`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use insight_proto::{json, v1};
+use serde_json::Value;
+
+use super::Http;
+use super::answer::Failure;
+use super::params::{Params, QUESTION, question};
+use crate::api::grpc;
+use crate::api::reader::{ReadError, Reader};
+use crate::graph::{Query, QueryError, QueryText, render};
+use crate::model::now_ms;
+
+pub(super) async fn graph(State(http): State<Http>, params: Params) -> Result<Response, Failure> {
+    let mut known = QUESTION.to_vec();
+    known.push("format");
+    let mut values = params.only(&known)?;
+    let format = Format::parse(values.remove("format").as_deref())?;
+    let query = parse(&http.reader, &question(&mut values))?;
+    let graph = http.reader.graph(query).await?;
+    // Writing a large graph takes as long as making it.
+    let answer = http
+        .reader
+        .blocking(move |_| Ok(format.write(&graph)))
+        .await?;
+    Ok(answer)
+}
+
+pub(super) async fn diff(State(http): State<Http>, params: Params) -> Result<Json<Value>, Failure> {
+    let mut values = params.only(&["before", "after", "level", "focus", "hops"])?;
+    let mut question_at = |at: &'static str, required: bool| {
+        let moment = values.remove(at).filter(|moment| !moment.is_empty());
+        if required && moment.is_none() {
+            return Err(Failure::bad_request(
+                format!("parameter {at:?} is missing"),
+                "name the moments to compare, for example before=-1h&after=now",
+            ));
+        }
+        let text = QueryText {
+            at: moment,
+            from: None,
+            to: None,
+            level: values.get("level").cloned(),
+            focus: values.get("focus").cloned(),
+            hops: values.get("hops").cloned(),
+        };
+        let query = text.parse(now_ms()).map_err(|mut error| {
+            if error.field == "at" {
+                error.field = at;
+                error.hint = error.hint.replace("at=", &format!("{at}="));
+            }
+            error
+        });
+        query.map_err(|error| refuse(&http.reader, error))
+    };
+    let (before, after) = (question_at("before", true)?, question_at("after", false)?);
+    let diff = grpc::diff(&http.reader, before, after).await?;
+    let answer = http.reader.blocking(move |_| Ok(json::diff(&diff))).await?;
+    Ok(Json(answer))
+}
+
+pub(super) fn parse(reader: &Reader, text: &QueryText) -> Result<Query, Failure> {
+    text.parse(now_ms()).map_err(|error| refuse(reader, error))
+}
+
+fn refuse(reader: &Reader, error: QueryError) -> Failure {
+    reader.stats().bad_queries.one();
+    ReadError::from(error).into()
+}
+
+#[derive(Clone, Copy)]
+enum Format {
+    Json,
+    Dot,
+    Mermaid,
+    Table,
+}
+
+impl Format {
+    fn parse(name: Option<&str>) -> Result<Self, Failure> {
+        match name {
+            None | Some("" | "json") => Ok(Self::Json),
+            Some("dot") => Ok(Self::Dot),
+            Some("mermaid") => Ok(Self::Mermaid),
+            Some("table") => Ok(Self::Table),
+            Some(other) => {
+                let other: String = other.chars().take(100).collect();
+                Err(Failure::bad_request(
+                    format!("format: {other:?} is not known"),
+                    "it is json, dot, mermaid or table, for example format=dot",
+                ))
+            }
+        }
+    }
+
+    fn write(self, graph: &v1::Graph) -> Response {
+        let text =
+            |kind: &'static str, body: String| ([(CONTENT_TYPE, kind)], body).into_response();
+        match self {
+            Self::Json => Json(json::graph(graph)).into_response(),
+            Self::Dot => text("text/vnd.graphviz; charset=utf-8", render::dot(graph)),
+            Self::Mermaid => text("text/plain; charset=utf-8", render::mermaid(graph)),
+            Self::Table => text("text/plain; charset=utf-8", render::table(graph)),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! HTTP: the graph as JSON, DOT, Mermaid or a table, and what operators poll.
+
+mod agents;
+mod answer;
+mod edge;
+mod graph;
+mod health;
+mod openapi;
+mod params;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{Method, Uri};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+pub(super) use self::answer::Failure;
+pub(super) use self::params::Params;
+use super::feed::Feeds;
+use super::prometheus::{self, EdgeSeries};
+use super::reader::Reader;
+use crate::ingest::agents::Agents;
+use crate::ingest::committer::Committer;
+use crate::ingest::stats::IngestStats;
+
+/// A request that takes longer is given up: by then the reader's own time limit is usually over, and a scraper's always.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What the handlers need.
+#[derive(Clone)]
+pub struct Http {
+    /// Answers questions.
+    pub reader: Reader,
+    /// Live graphs.
+    pub feeds: Feeds,
+    /// Who is connected.
+    pub agents: Agents,
+    /// Makes batches durable.
+    pub committer: Committer,
+    /// What the ingest counts.
+    pub ingest: Arc<IngestStats>,
+    /// Edges as Prometheus sees them.
+    pub edges: Arc<EdgeSeries>,
+    /// Cancelled when the aggregator stops.
+    pub stop: CancellationToken,
+}
+
+type Handlers = MethodRouter<Http>;
+
+/// Every path with what answers it and what it is for.
+fn routes() -> [(&'static str, Handlers, &'static str); 9] {
+    [
+        ("/", get(index), "this list"),
+        (
+            "/v1/graph",
+            get(graph::graph),
+            "the dependency graph; ?at= or ?from=&to=, ?level=, ?focus=&hops=, ?format=json|dot|mermaid|table",
+        ),
+        (
+            "/v1/edges/{id}",
+            get(edge::edge),
+            "one edge with its two nodes; parameters as of /v1/graph",
+        ),
+        (
+            "/v1/diff",
+            get(graph::diff),
+            "what differs between ?before= and ?after=; ?level=, ?focus=&hops=",
+        ),
+        ("/v1/agents", get(agents::agents), "connected agents"),
+        (
+            "/healthz",
+            get(health::healthz),
+            "200 while the process runs",
+        ),
+        (
+            "/readyz",
+            get(health::readyz),
+            "200 while reports are made durable",
+        ),
+        ("/metrics", get(prometheus::scrape), "for Prometheus"),
+        (
+            "/openapi.json",
+            get(openapi::openapi),
+            "this API, described",
+        ),
+    ]
+}
+
+/// The whole HTTP API.
+pub fn router(state: Http) -> Router {
+    let mut router = Router::new();
+    for (path, handlers, _) in routes() {
+        router = router.route(path, handlers);
+    }
+    router
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn(limit_time))
+        .with_state(state)
+}
+
+async fn index(State(_): State<Http>) -> Json<Value> {
+    let paths: serde_json::Map<String, Value> = routes()
+        .into_iter()
+        .map(|(path, _, purpose)| (path.to_owned(), purpose.into()))
+        .collect();
+    Json(json!({
+        "name": "insight-aggregator",
+        "version": env!("CARGO_PKG_VERSION"),
+        "paths": paths,
+    }))
+}
+
+async fn unknown_path(uri: Uri) -> Failure {
+    Failure::not_found(
+        format!("there is no {}", uri.path()),
+        "GET / lists what is there",
+    )
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Failure {
+    Failure::method_not_allowed(
+        format!("{} does not answer {method}", uri.path()),
+        "everything here is read with GET",
+    )
+}
+
+async fn limit_time(request: Request, next: Next) -> Result<Response, Failure> {
+    tokio::time::timeout(TIMEOUT, next.run(request))
+        .await
+        .map_err(|_| {
+            Failure::timeout(
+                format!("no answer within {} s", TIMEOUT.as_secs()),
+                "ask for a shorter range or a coarser level, for example level=node",
+            )
+        })
+}

@@ -1,0 +1,191 @@
+use insight_proto::v1;
+
+use super::*;
+
+async fn edge_id(http: &Http) -> String {
+    let graph = get_json(http, "/v1/graph").await;
+    let edges = graph["edges"].as_array().unwrap();
+    let served = edges.iter().find(|edge| edge["port"] == 80).unwrap();
+    served["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_graph_in_each_format() {
+    let http = state();
+    let graph = get_json(&http, "/v1/graph?level=workload&format=json").await;
+    assert_eq!(graph["edges"].as_array().unwrap().len(), 2);
+    for (format, kind, expected) in [
+        ("dot", "text/vnd.graphviz; charset=utf-8", "digraph"),
+        ("mermaid", "text/plain; charset=utf-8", "-->"),
+        ("table", "text/plain; charset=utf-8", "a.service"),
+    ] {
+        let path = format!("/v1/graph?format={format}");
+        let (status, found, body) = ask(&http, "GET", &path).await;
+        assert_eq!((status, found.as_str()), (StatusCode::OK, kind));
+        assert!(body.contains(expected), "{format}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn the_past_is_empty_here() {
+    let graph = get_json(&state(), "/v1/graph?from=-3h&to=-2h").await;
+    assert_eq!(graph["edges"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn one_edge_with_its_nodes() {
+    let http = state();
+    let id = edge_id(&http).await;
+    let edge = get_json(&http, &format!("/v1/edges/{id}")).await;
+    assert_eq!(edge["edge"]["id"], id.as_str());
+    assert_eq!(edge["server"]["name"], "a.service");
+    assert_eq!(edge["client"]["kind"], "external");
+    assert_eq!(edge["edge"]["server_view"]["bytes_received"], 15);
+}
+
+#[tokio::test]
+async fn two_moments_compared() {
+    let http = state();
+    let diff = get_json(&http, "/v1/diff?before=-1h").await;
+    assert_eq!(diff["added_edges"].as_array().unwrap().len(), 2);
+    let diff = get_json(&http, "/v1/diff?before=now&after=-1h").await;
+    assert_eq!(diff["removed_edges"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn agents_are_listed() {
+    let http = state();
+    assert_eq!(get(&http, "/v1/agents").await, r#"{"agents":[]}"#);
+    let hello = v1::Hello {
+        node: "n1".into(),
+        epoch: u64::MAX,
+        agent_version: "0.1".into(),
+        interval_ms: 5_000,
+        ..v1::Hello::default()
+    };
+    let place = http.agents.enter(&hello).unwrap();
+    place.batch_done(7, None);
+    let listed = get_json(&http, "/v1/agents").await;
+    let agent = &listed["agents"][0];
+    assert_eq!(agent["epoch"], "18446744073709551615");
+    assert_eq!(agent["last_sequence"], 7);
+    assert!(agent["last_batch"].is_string());
+}
+
+#[tokio::test]
+async fn mistakes_have_a_code_a_message_and_a_hint() {
+    let http = state();
+    for (method, path, status, code, message) in [
+        ("GET", "/v1/nothing", 404, "not_found", "/v1/nothing"),
+        ("GET", "/v1/edges/", 404, "not_found", "/v1/edges/"),
+        ("POST", "/v1/graph", 405, "method_not_allowed", "POST"),
+        (
+            "GET",
+            "/v1/graph?lvl=node",
+            400,
+            "invalid_argument",
+            "unknown parameter \"lvl\"",
+        ),
+        (
+            "GET",
+            "/v1/graph?level=node&level=node",
+            400,
+            "invalid_argument",
+            "\"level\" is there twice",
+        ),
+        (
+            "GET",
+            "/v1/graph?level=pod",
+            400,
+            "invalid_argument",
+            "level: ",
+        ),
+        ("GET", "/v1/graph?at=soon", 400, "invalid_argument", "at: "),
+        (
+            "GET",
+            "/v1/graph?at=-1h&from=-2h",
+            400,
+            "invalid_argument",
+            "at: ",
+        ),
+        ("GET", "/v1/graph?hops=x", 400, "invalid_argument", "hops: "),
+        (
+            "GET",
+            "/v1/graph?focus=nobody",
+            400,
+            "invalid_argument",
+            "focus: ",
+        ),
+        (
+            "GET",
+            "/v1/graph?format=svg",
+            400,
+            "invalid_argument",
+            "format: ",
+        ),
+        (
+            "GET",
+            "/v1/graph?level=%FF",
+            400,
+            "invalid_argument",
+            "level",
+        ),
+        (
+            "GET",
+            "/v1/edges/0000000000000000",
+            404,
+            "not_found",
+            "0000000000000000",
+        ),
+        ("GET", "/v1/edges/%FF", 400, "invalid_argument", "id"),
+        (
+            "GET",
+            "/v1/diff",
+            400,
+            "invalid_argument",
+            "\"before\" is missing",
+        ),
+        (
+            "GET",
+            "/v1/diff?before=soon",
+            400,
+            "invalid_argument",
+            "before: ",
+        ),
+        (
+            "GET",
+            "/v1/diff?before=-1h&after=soon",
+            400,
+            "invalid_argument",
+            "after: ",
+        ),
+        (
+            "GET",
+            "/healthz?x=1",
+            400,
+            "invalid_argument",
+            "unknown parameter \"x\"",
+        ),
+    ] {
+        let (found, kind, body) = ask(&http, method, path).await;
+        assert_eq!(found.as_u16(), status, "{path}: {body}");
+        assert_eq!(kind, "application/json", "{path}");
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let error = &body["error"];
+        assert_eq!(error["code"], code, "{path}");
+        let said = error["message"].as_str().unwrap();
+        assert!(said.contains(message), "{path}: {said}");
+        assert!(!error["hint"].as_str().unwrap().is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_stopping_aggregator_is_alive_but_not_ready() {
+    let http = state();
+    assert_eq!(get(&http, "/readyz").await, r#"{"status":"ready"}"#);
+    http.stop.cancel();
+    assert_eq!(get(&http, "/healthz").await, r#"{"status":"ok"}"#);
+    let (status, _, body) = ask(&http, "GET", "/readyz").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body.contains("not_ready"), "{body}");
+}

@@ -1,0 +1,162 @@
+//! CPU and memory of containers, pods and units, under the names and labels that cAdvisor uses.
+
+use std::collections::HashSet;
+
+use super::text::{Kind, Text};
+use crate::model::{Entity, EntityId, Kind as EntityKind, Metrics, UnixMs, Window};
+
+/// One sample with its labels; cAdvisor has all of the first six always, empty where unknown.
+struct Labelled<'a> {
+    labels: [(&'static str, &'a str); 8],
+    metrics: &'a Metrics,
+}
+
+/// One family: name, kind, help and how its value is read, in seconds or bytes.
+type Family = (
+    &'static str,
+    Kind,
+    &'static str,
+    fn(&Metrics) -> Option<Value>,
+);
+
+enum Value {
+    Whole(u64),
+    Nanoseconds(u64),
+}
+
+const FAMILIES: [Family; 12] = [
+    (
+        "container_cpu_usage_seconds_total",
+        Kind::Counter,
+        "CPU time used, seconds.",
+        |m| m.cpu_usage_ns.map(Value::Nanoseconds),
+    ),
+    (
+        "container_cpu_user_seconds_total",
+        Kind::Counter,
+        "CPU time used in user space, seconds.",
+        |m| m.cpu_user_ns.map(Value::Nanoseconds),
+    ),
+    (
+        "container_cpu_system_seconds_total",
+        Kind::Counter,
+        "CPU time used in the kernel, seconds.",
+        |m| m.cpu_system_ns.map(Value::Nanoseconds),
+    ),
+    (
+        "container_cpu_cfs_periods_total",
+        Kind::Counter,
+        "CFS bandwidth periods that passed.",
+        |m| m.cfs_periods.map(Value::Whole),
+    ),
+    (
+        "container_cpu_cfs_throttled_periods_total",
+        Kind::Counter,
+        "CFS periods in which it was throttled.",
+        |m| m.cfs_throttled_periods.map(Value::Whole),
+    ),
+    (
+        "container_cpu_cfs_throttled_seconds_total",
+        Kind::Counter,
+        "Time throttled, seconds.",
+        |m| m.cfs_throttled_ns.map(Value::Nanoseconds),
+    ),
+    (
+        "container_memory_usage_bytes",
+        Kind::Gauge,
+        "Memory in use, bytes.",
+        |m| m.memory_usage_bytes.map(Value::Whole),
+    ),
+    (
+        "container_memory_working_set_bytes",
+        Kind::Gauge,
+        "Memory in use less inactive file cache, bytes.",
+        |m| m.memory_working_set_bytes.map(Value::Whole),
+    ),
+    (
+        "container_memory_rss",
+        Kind::Gauge,
+        "Anonymous memory, bytes.",
+        |m| m.memory_rss_bytes.map(Value::Whole),
+    ),
+    (
+        "container_memory_cache",
+        Kind::Gauge,
+        "File cache, bytes.",
+        |m| m.memory_cache_bytes.map(Value::Whole),
+    ),
+    (
+        "container_spec_memory_limit_bytes",
+        Kind::Gauge,
+        "Memory limit, bytes; 0 when unlimited.",
+        |m| {
+            // Only where memory is read at all: no limit is then known to be "unlimited".
+            m.memory_usage_bytes?;
+            Some(Value::Whole(m.memory_limit_bytes.unwrap_or(0)))
+        },
+    ),
+    (
+        "container_oom_events_total",
+        Kind::Counter,
+        "Processes killed by the OOM killer.",
+        |m| m.oom_kills.map(Value::Whole),
+    ),
+];
+
+/// Writes the samples of `window` that are not older than `since`.
+pub(super) fn write(window: &Window, since: UnixMs, text: &mut Text) {
+    let mut samples: Vec<(&EntityId, &Metrics)> = window
+        .metrics
+        .iter()
+        .filter(|(_, metrics)| metrics.at >= since)
+        .collect();
+    // Newest first, so that of two with the same labels the newer stays.
+    samples.sort_unstable_by_key(|(id, metrics)| (-metrics.at, *id));
+    let mut seen = HashSet::new();
+    let labelled: Vec<Labelled> = samples
+        .into_iter()
+        .filter_map(|(id, metrics)| {
+            let labels = labels(window.entities.get(id)?);
+            seen.insert(labels).then_some(Labelled { labels, metrics })
+        })
+        .collect();
+    for (name, kind, help, read) in FAMILIES {
+        text.family(name, kind, help);
+        let cpu = Some(("cpu", "total")).filter(|_| name == "container_cpu_usage_seconds_total");
+        for sample in &labelled {
+            let labels = sample.labels.into_iter().chain(cpu);
+            match read(sample.metrics) {
+                Some(Value::Whole(value)) => text.sample(labels, value),
+                Some(Value::Nanoseconds(value)) => text.sample(labels, value as f64 / 1e9),
+                None => {}
+            }
+        }
+    }
+    text.family(
+        "container_cpu_limit_cores",
+        Kind::Gauge,
+        "CPU limit, cores; absent when unlimited.",
+    );
+    for sample in &labelled {
+        if let Some(limit) = sample.metrics.cpu_limit_millicores {
+            text.sample(sample.labels, limit as f64 / 1e3);
+        }
+    }
+}
+
+fn labels(entity: &Entity) -> [(&'static str, &str); 8] {
+    let label = |name: &str| entity.labels.get(name).map_or("", String::as_str);
+    let is_container = entity.kind == EntityKind::Container;
+    let in_pod = matches!(entity.workload_kind, EntityKind::Pod);
+    let cgroup = Some(label("cgroup")).filter(|cgroup| !cgroup.is_empty());
+    [
+        ("container", if is_container { &entity.name } else { "" }),
+        ("id", cgroup.unwrap_or(&entity.id)),
+        ("image", ""),
+        ("name", label("container_id")),
+        ("namespace", &entity.namespace),
+        ("pod", if in_pod { &entity.workload_name } else { "" }),
+        ("node", &entity.node),
+        ("unit", label("unit")),
+    ]
+}

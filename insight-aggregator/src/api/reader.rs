@@ -1,0 +1,118 @@
+//! Answers one question with one graph, away from the threads that serve connections.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use insight_proto::v1;
+use tokio::sync::Semaphore;
+
+use super::stats::ApiStats;
+use crate::graph::{self, Query, QueryError};
+use crate::ledger::Ledger;
+
+/// Why there is no graph.
+#[derive(Clone, Debug)]
+pub enum ReadError {
+    /// The question is wrong.
+    Query(QueryError),
+    /// Something failed here.
+    Failed(String),
+}
+
+impl From<QueryError> for ReadError {
+    fn from(error: QueryError) -> Self {
+        Self::Query(error)
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Query(error) => error.fmt(out),
+            Self::Failed(why) => write!(out, "cannot read the graph: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// Makes graphs of what the ledger knows.
+#[derive(Clone)]
+pub struct Reader {
+    ledger: Arc<Ledger>,
+    stats: Arc<ApiStats>,
+    /// Graphs that are made at the same time: each is one busy core and one window in memory.
+    at_once: Arc<Semaphore>,
+}
+
+impl Reader {
+    /// A reader that makes at most one graph a core at the same time.
+    pub fn new(ledger: Arc<Ledger>, stats: Arc<ApiStats>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            ledger,
+            stats,
+            at_once: Arc::new(Semaphore::new(cores)),
+        }
+    }
+
+    /// What is durable.
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// What is counted.
+    pub fn stats(&self) -> &Arc<ApiStats> {
+        &self.stats
+    }
+
+    /// The graph that `query` asks for.
+    pub async fn graph(&self, query: Query) -> Result<v1::Graph, ReadError> {
+        self.blocking(move |reader| reader.build(&query)).await
+    }
+
+    /// Runs `work` on a thread that may block, when it is its turn.
+    pub async fn blocking<T, F>(&self, work: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self) -> Result<T, ReadError> + Send + 'static,
+    {
+        let turn = Arc::clone(&self.at_once)
+            .acquire_owned()
+            .await
+            .map_err(|error| ReadError::Failed(error.to_string()))?;
+        let reader = self.clone();
+        let result = tokio::task::spawn_blocking(move || {
+            // The turn lasts as long as the work, even if nobody waits for it any more.
+            let _turn = turn;
+            work(&reader)
+        })
+        .await
+        .unwrap_or_else(|error| Err(ReadError::Failed(error.to_string())));
+        match &result {
+            Ok(_) => {}
+            Err(ReadError::Query(_)) => self.stats.bad_queries.one(),
+            Err(ReadError::Failed(why)) => {
+                self.stats.failed_queries.one();
+                tracing::error!(error = why, "cannot read the graph");
+            }
+        }
+        result
+    }
+
+    fn build(&self, query: &Query) -> Result<v1::Graph, ReadError> {
+        let started = Instant::now();
+        let graph = graph_of(&self.ledger, query);
+        self.stats.builds.add(started.elapsed());
+        graph
+    }
+}
+
+/// The graph that `query` asks for. Blocks.
+pub fn graph_of(ledger: &Ledger, query: &Query) -> Result<v1::Graph, ReadError> {
+    let window = ledger
+        .window(query.range.from, query.range.to)
+        .map_err(|error| ReadError::Failed(format!("{error:#}")))?;
+    Ok(graph::build(&window, query)?)
+}

@@ -1,0 +1,221 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::graph::QueryText;
+
+/// Joins what agents report into the dependency graph, keeps it and serves it.
+#[derive(Debug, Parser)]
+#[command(name = "insight-aggregator", version, about, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 64 wrong arguments or configuration.")]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Receives agents' reports, keeps them and serves the graph.
+    Serve(ServeArgs),
+    /// Prints the graph.
+    Graph(GraphArgs),
+    /// Follows the graph as it changes: a live table on a terminal, lines otherwise.
+    Watch(WatchArgs),
+    /// Prints one edge in detail.
+    Edge(EdgeArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A flag wins over the environment, that over the --config file, that over the default.
+
+Examples:
+  insight-aggregator serve
+  insight-aggregator serve --grpc 0.0.0.0:7701 --store embedded:/var/lib/insight --retention 30d
+  insight-aggregator serve --config /etc/insight/aggregator.toml
+
+The file has the same names:
+  grpc = \"0.0.0.0:7701\"
+  http = \"0.0.0.0:7700\"
+  store = \"embedded:/var/lib/insight\"
+  retention = \"30d\"
+  log = \"info\"
+  log_format = \"json\"")]
+pub(super) struct ServeArgs {
+    /// Where agents and gRPC readers connect [default: 127.0.0.1:7701]
+    #[arg(long, env = "INSIGHT_GRPC", value_name = "ADDRESS:PORT")]
+    pub(super) grpc: Option<SocketAddr>,
+    /// Where HTTP is served [default: 127.0.0.1:7700]
+    #[arg(long, env = "INSIGHT_HTTP", value_name = "ADDRESS:PORT")]
+    pub(super) http: Option<SocketAddr>,
+    /// Where everything is kept: embedded:DIR, or memory: for trying out [default: embedded:/var/lib/insight for root, else
+    /// embedded:$XDG_STATE_HOME/insight or embedded:~/.local/state/insight]
+    #[arg(long, env = "INSIGHT_STORE", value_name = "URL")]
+    pub(super) store: Option<String>,
+    /// How long it is kept, for example 12h or 30d [default: 7d]
+    #[arg(long, env = "INSIGHT_RETENTION", value_name = "DURATION")]
+    pub(super) retention: Option<String>,
+    /// TOML file with these settings
+    #[arg(long, env = "INSIGHT_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// What is logged: error, warn, info, debug, trace, also by module [default: info]
+    #[arg(long, env = "INSIGHT_LOG", value_name = "FILTER")]
+    pub(super) log: Option<String>,
+    /// How it is logged [default: text]
+    #[arg(long, env = "INSIGHT_LOG_FORMAT", value_name = "FORMAT")]
+    pub(super) log_format: Option<LogFormat>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which aggregator a reader asks.
+#[derive(Debug, Args)]
+pub(super) struct ServerArgs {
+    /// The aggregator's gRPC address
+    #[arg(
+        long,
+        env = "INSIGHT_SERVER",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7701"
+    )]
+    pub(super) server: String,
+}
+
+/// Which time a reader asks for.
+#[derive(Debug, Args)]
+pub(super) struct TimeArgs {
+    /// The 15 minutes that end here, for example -2h or 2026-01-31T12:00:00Z [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(super) at: Option<String>,
+    /// Start of the time [default: 15 minutes before its end]
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "at"
+    )]
+    pub(super) from: Option<String>,
+    /// End of the time [default: now]
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "at"
+    )]
+    pub(super) to: Option<String>,
+}
+
+/// Which part of the graph a reader asks for.
+#[derive(Debug, Args)]
+pub(super) struct PartArgs {
+    /// container, workload or node [default: workload]
+    #[arg(long, value_name = "LEVEL")]
+    pub(super) level: Option<String>,
+    /// Id or name of a node: only what is near it
+    #[arg(long, value_name = "NODE")]
+    pub(super) focus: Option<String>,
+    /// How near: edges from --focus [default: 1]
+    #[arg(long, value_name = "N", requires = "focus")]
+    pub(super) hops: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  insight-aggregator graph
+  insight-aggregator graph --at -2h --level node
+  insight-aggregator graph --focus nginx.service --hops 2 --format dot | dot -Tsvg > graph.svg")]
+pub(super) struct GraphArgs {
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+    #[command(flatten)]
+    pub(super) time: TimeArgs,
+    #[command(flatten)]
+    pub(super) part: PartArgs,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: GraphFormat,
+}
+
+/// How a graph is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// As HTTP answers it.
+    Json,
+    /// For Graphviz.
+    Dot,
+    /// For Markdown.
+    Mermaid,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+In lines, `+` is a new edge, `~` one with new counts, `-` one that had no traffic for 15 minutes.
+
+Examples:
+  insight-aggregator watch
+  insight-aggregator watch --focus nginx.service | grep '^+'")]
+pub(super) struct WatchArgs {
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+    #[command(flatten)]
+    pub(super) part: PartArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  insight-aggregator edge 3f9c0a1b2d4e5f60
+  insight-aggregator edge 3f9c0a1b2d4e5f60 --at -1d --format json")]
+pub(super) struct EdgeArgs {
+    /// The edge's id, as in the graph
+    pub(super) id: String,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+    #[command(flatten)]
+    pub(super) time: TimeArgs,
+    /// container, workload or node [default: the one that has such an edge]
+    #[arg(long, value_name = "LEVEL")]
+    pub(super) level: Option<String>,
+    /// How it is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: EdgeFormat,
+}
+
+/// How an edge is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum EdgeFormat {
+    /// For people.
+    #[default]
+    Table,
+    /// As HTTP answers it.
+    Json,
+}
+
+/// The question that flags make.
+pub(super) fn question(time: Option<TimeArgs>, part: PartArgs) -> QueryText {
+    let (at, from, to) = time.map_or((None, None, None), |time| (time.at, time.from, time.to));
+    QueryText {
+        at,
+        from,
+        to,
+        level: part.level,
+        focus: part.focus,
+        hops: part.hops,
+    }
+}

@@ -1,0 +1,205 @@
+//! What `serve` runs with: flags and environment over file over defaults.
+
+use std::env;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use figment::Figment;
+use figment::error::Kind;
+use figment::providers::{Format as _, Toml};
+use serde::Deserialize;
+
+use super::args::{LogFormat, ServeArgs};
+use super::duration;
+use super::failure::Failure;
+
+/// What `serve` runs with.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Config {
+    pub(super) grpc: SocketAddr,
+    pub(super) http: SocketAddr,
+    pub(super) store: String,
+    pub(super) retention: Duration,
+    pub(super) log: String,
+    pub(super) log_format: LogFormat,
+}
+
+/// The file; its keys are the flags' names.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    grpc: Option<SocketAddr>,
+    http: Option<SocketAddr>,
+    store: Option<String>,
+    retention: Option<String>,
+    log: Option<String>,
+    log_format: Option<LogFormat>,
+}
+
+impl Config {
+    pub(super) fn resolve(args: ServeArgs) -> Result<Self, Failure> {
+        let file = match &args.config {
+            Some(path) => File::read(path)?,
+            None => File::default(),
+        };
+        let localhost = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let retention = args.retention.or(file.retention);
+        Ok(Self {
+            grpc: args.grpc.or(file.grpc).unwrap_or_else(|| localhost(7701)),
+            http: args.http.or(file.http).unwrap_or_else(|| localhost(7700)),
+            store: check_store(match args.store.or(file.store) {
+                Some(store) => store,
+                None => default_store(rustix::process::geteuid().is_root(), |name| {
+                    env::var_os(name).map(PathBuf::from)
+                })?,
+            })?,
+            retention: parse_retention(retention.as_deref().unwrap_or("7d"))?,
+            log: args.log.or(file.log).unwrap_or_else(|| "info".into()),
+            log_format: args.log_format.or(file.log_format).unwrap_or_default(),
+        })
+    }
+}
+
+impl File {
+    fn read(path: &Path) -> Result<Self, Failure> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(
+                format!("cannot read the configuration {}: {error}", path.display()),
+                "name a file that is there with --config, or leave it out",
+            )
+        })?;
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
+        let parsed = Figment::from(Toml::string(text)).extract();
+        parsed.map_err(|error: figment::Error| match &error.kind {
+            Kind::UnknownField(key, known) => Failure::usage(
+                format!("unknown key {key:?} in {}", path.display()),
+                format!("the keys are {}", known.join(", ")),
+            ),
+            kind => {
+                let key = error.path.join(".");
+                let at = if key.is_empty() {
+                    String::new()
+                } else {
+                    format!(", key {key:?}")
+                };
+                Failure::usage(
+                    format!("cannot use {}{at}: {kind}", path.display()),
+                    "see `insight-aggregator serve --help` for an example of the file",
+                )
+            }
+        })
+    }
+}
+
+fn check_store(url: String) -> Result<String, Failure> {
+    let good = match url.split_once(':') {
+        Some(("embedded", folder)) => !folder.is_empty(),
+        Some(("memory", rest)) => rest.is_empty(),
+        _ => false,
+    };
+    if good {
+        return Ok(url);
+    }
+    Err(Failure::usage(
+        format!("{url:?} names no store"),
+        "write --store embedded:DIR, for example embedded:/var/lib/insight",
+    ))
+}
+
+fn parse_retention(text: &str) -> Result<Duration, Failure> {
+    duration::parse(text).ok_or_else(|| {
+        Failure::usage(
+            format!("retention {text:?} is not a duration"),
+            duration::FORM,
+        )
+    })
+}
+
+/// Where a service of this user keeps its state.
+fn default_store(is_root: bool, env: impl Fn(&str) -> Option<PathBuf>) -> Result<String, Failure> {
+    if is_root {
+        return Ok("embedded:/var/lib/insight".into());
+    }
+    let absolute = |name| env(name).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+        .ok_or_else(|| {
+            Failure::usage(
+                "there is no --store, and neither HOME nor XDG_STATE_HOME says where state is kept",
+                "write --store embedded:DIR",
+            )
+        })?;
+    Ok(format!("embedded:{}", state.join("insight").display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        match File::parse(text, Path::new("/etc/a.toml")) {
+            Err(Failure::Error { message, hint, .. }) => format!("{message} | {hint}"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_file_and_the_known_ones() {
+        let error = error("grpc = \"127.0.0.1:1\"\nretension = \"7d\"\n");
+        assert!(error.contains("\"retension\" in /etc/a.toml"), "{error}");
+        assert!(
+            error.contains("grpc, http, store, retention, log, log_format"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_bad_value_and_bad_syntax_name_the_file() {
+        let bad_value = error("grpc = 7\n");
+        assert!(
+            bad_value.contains("/etc/a.toml, key \"grpc\""),
+            "{bad_value}"
+        );
+        let bad_syntax = error("grpc = \n");
+        assert!(bad_syntax.contains("/etc/a.toml"), "{bad_syntax}");
+    }
+
+    #[test]
+    fn the_default_store_is_the_users() {
+        let env = |vars: &'static [(&str, &str)]| {
+            move |name: &str| {
+                let var = vars.iter().find(|(known, _)| *known == name);
+                var.map(|(_, value)| PathBuf::from(value))
+            }
+        };
+        let home = &[("HOME", "/home/a")];
+        let both = &[("HOME", "/home/a"), ("XDG_STATE_HOME", "/state")];
+        assert_eq!(
+            default_store(true, env(both)).unwrap(),
+            "embedded:/var/lib/insight"
+        );
+        assert_eq!(
+            default_store(false, env(both)).unwrap(),
+            "embedded:/state/insight"
+        );
+        assert_eq!(
+            default_store(false, env(home)).unwrap(),
+            "embedded:/home/a/.local/state/insight"
+        );
+        assert!(default_store(false, env(&[("HOME", "relative")])).is_err());
+    }
+
+    #[test]
+    fn store_urls_are_checked() {
+        for good in ["embedded:/a", "embedded:a:b", "memory:"] {
+            assert!(check_store(good.into()).is_ok(), "{good}");
+        }
+        for bad in ["", "/a", "embedded:", "memory:x", "cassandra://host"] {
+            assert!(check_store(bad.into()).is_err(), "{bad}");
+        }
+    }
+}

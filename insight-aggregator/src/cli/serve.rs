@@ -1,0 +1,117 @@
+//! `serve`: runs the aggregator until it is told to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::args::ServeArgs;
+use super::config::Config;
+use super::failure::Failure;
+use super::log;
+use crate::ledger::Ledger;
+use crate::model::now_ms;
+use crate::server::{PortTaken, Server};
+use crate::store;
+
+/// How long threads that block may take after everything has stopped: a commit that hangs on a dead disk.
+const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+
+pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
+    let config = Config::resolve(args)?;
+    log::start(&config.log, config.log_format)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::failed(
+                format!("cannot start: {error}"),
+                "see `ulimit -u` and memory limits",
+            )
+        })?;
+    let ended = runtime.block_on(serve(config));
+    runtime.shutdown_timeout(LEAVE_WITHIN);
+    ended
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    // Caught from here on: a signal during a long start is not lost.
+    let mut signals = Signals::catch()?;
+    let ledger = tokio::task::spawn_blocking({
+        let (url, retention) = (config.store.clone(), config.retention);
+        move || {
+            let store = store::open(&url)?;
+            Ledger::open(store, retention, now_ms()).map(Arc::new)
+        }
+    })
+    .await
+    .unwrap_or_else(|error| Err(error.into()))
+    .map_err(|error| store_failure(&config.store, &error))?;
+    let server = Server::start(ledger, config.grpc, config.http)
+        .await
+        .map_err(|error| start_failure(&error))?;
+    tracing::info!(
+        grpc = %server.grpc,
+        http = %server.http,
+        store = config.store,
+        retention_seconds = config.retention.as_secs(),
+        "ready"
+    );
+    let signal = signals.next().await;
+    tracing::info!(signal, "stopping");
+    tokio::select! {
+        () = server.stop() => tracing::info!("stopped"),
+        signal = signals.next() => tracing::warn!(signal, "told twice, stopping at once"),
+    }
+    Ok(())
+}
+
+/// What tells a service to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Self, Failure> {
+        let catch = |kind| {
+            signal(kind).map_err(|error| {
+                Failure::failed(format!("cannot catch signals: {error}"), "see `ulimit -n`")
+            })
+        };
+        Ok(Self {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+fn store_failure(url: &str, error: &anyhow::Error) -> Failure {
+    Failure::failed(
+        format!("cannot open the store {url}: {error:#}"),
+        "name a folder that this user may write and that this version made: --store embedded:DIR",
+    )
+}
+
+fn start_failure(error: &anyhow::Error) -> Failure {
+    match error.downcast_ref::<PortTaken>() {
+        Some(taken) => Failure::failed(
+            taken.to_string(),
+            format!(
+                "`ss -ltnp` shows which; stop it, or choose another port with --{} ADDRESS:PORT",
+                taken.flag
+            ),
+        ),
+        None => Failure::failed(
+            format!("{error:#}"),
+            "choose an address of this machine and a port this user may listen at",
+        ),
+    }
+}

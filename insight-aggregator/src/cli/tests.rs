@@ -1,0 +1,138 @@
+use std::time::Duration;
+
+use clap::CommandFactory as _;
+
+use super::args::{EdgeFormat, GraphFormat, LogFormat, ServeArgs};
+use super::config::Config;
+use super::*;
+
+fn parse(line: &str) -> Result<Verb, String> {
+    let words = std::iter::once("insight-aggregator").chain(line.split(' '));
+    let cli = Cli::try_parse_from(words);
+    cli.map(|cli| cli.verb).map_err(|error| error.to_string())
+}
+
+fn serve(line: &str) -> ServeArgs {
+    match parse(line) {
+        Ok(Verb::Serve(args)) => args,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_definition_holds() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn readers_flags() {
+    let Ok(Verb::Graph(graph)) = parse(
+        "graph --from -2h --to -1h --level node --focus n1 --hops 2 --format dot --server http://a:1",
+    ) else {
+        panic!("graph");
+    };
+    assert_eq!(graph.time.from.as_deref(), Some("-2h"));
+    assert_eq!(graph.time.to.as_deref(), Some("-1h"));
+    assert_eq!(graph.part.hops.as_deref(), Some("2"));
+    assert_eq!(graph.format, GraphFormat::Dot);
+    assert_eq!(graph.server.server, "http://a:1");
+    let Ok(Verb::Edge(edge)) = parse("edge 00ff --format json") else {
+        panic!("edge");
+    };
+    assert_eq!((edge.id.as_str(), edge.format), ("00ff", EdgeFormat::Json));
+    assert_eq!(edge.server.server, "http://127.0.0.1:7701");
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    for line in [
+        "",
+        "grph",
+        "edge",
+        "graph --at -1h --from -2h",
+        "graph --hops 2",
+        "graph --format svg",
+        "watch --at -1h",
+        "serve --grpc localhost",
+        "serve --log-format xml",
+    ] {
+        assert!(parse(line).is_err(), "{line}");
+    }
+}
+
+#[test]
+fn help_has_defaults_and_examples() {
+    let mut command = Cli::command();
+    for (verb, expected) in [
+        (
+            "serve",
+            &[
+                "127.0.0.1:7701",
+                "127.0.0.1:7700",
+                "7d",
+                "INSIGHT_GRPC",
+                "Examples:",
+            ][..],
+        ),
+        (
+            "graph",
+            &[
+                "http://127.0.0.1:7701",
+                "INSIGHT_SERVER",
+                "workload",
+                "Examples:",
+            ],
+        ),
+        ("watch", &["Examples:"]),
+        ("edge", &["Examples:"]),
+    ] {
+        let help = command
+            .find_subcommand_mut(verb)
+            .unwrap()
+            .render_long_help()
+            .to_string();
+        for word in expected {
+            assert!(help.contains(word), "{word} is not in the help of {verb}");
+        }
+    }
+}
+
+#[test]
+fn flags_win_over_the_file_and_that_over_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.toml");
+    std::fs::write(
+        &path,
+        "grpc = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:2\"\nstore = \"memory:\"\nretention = \"2h\"\nlog_format = \"json\"\n",
+    )
+    .unwrap();
+    let line = format!("serve --http 127.0.0.1:3 --config {}", path.display());
+    let config = Config::resolve(serve(&line)).unwrap();
+    let expected = Config {
+        grpc: "127.0.0.1:1".parse().unwrap(),
+        http: "127.0.0.1:3".parse().unwrap(),
+        store: "memory:".into(),
+        retention: Duration::from_secs(7_200),
+        log: "info".into(),
+        log_format: LogFormat::Json,
+    };
+    assert_eq!(config, expected);
+    let config = Config::resolve(serve("serve --store memory:")).unwrap();
+    assert_eq!(config.retention, Duration::from_secs(7 * 86_400));
+    assert_eq!(config.grpc.port(), 7701);
+}
+
+#[test]
+fn wrong_configuration_ends_with_64() {
+    for line in [
+        "serve --config /nowhere/at/all.toml",
+        "serve --store nothing",
+        "serve --store memory: --retention 7",
+    ] {
+        let failure = Config::resolve(serve(line)).unwrap_err();
+        assert!(
+            matches!(&failure, Failure::Error { code: USAGE, hint, .. } if !hint.is_empty()),
+            "{line}: {failure:?}"
+        );
+    }
+}

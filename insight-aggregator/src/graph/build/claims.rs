@@ -1,0 +1,143 @@
+//! Who was seen where.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use super::ends::End;
+use crate::model::{Protocol, RowKey, Side};
+
+/// Who says "that is me" of one place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// One end: the usual case, kept without an allocation.
+    One(End),
+    /// Several ends: which of them it was cannot be told from the address.
+    Several(Box<BTreeSet<End>>),
+}
+
+impl Claim {
+    /// For the places that nobody was seen at.
+    const NOBODY: &'static Self = &Self::Nobody;
+
+    fn add(&mut self, end: End) {
+        match self {
+            Self::Nobody => *self = Self::One(end),
+            Self::One(known) if *known == end => {}
+            Self::One(known) => *self = Self::Several(Box::new(BTreeSet::from([*known, end]))),
+            Self::Several(known) => {
+                known.insert(end);
+            }
+        }
+    }
+
+    /// What both say together.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        match other {
+            Self::Nobody => {}
+            Self::One(end) => both.add(*end),
+            Self::Several(ends) => ends.iter().for_each(|end| both.add(*end)),
+        }
+        both
+    }
+}
+
+/// What both ends of a flow agree on, so that their rows meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Pair {
+    scope: u64,
+    client: IpAddr,
+    server: IpAddr,
+    port: u16,
+    protocol: Protocol,
+}
+
+impl Pair {
+    fn of(key: &RowKey) -> Self {
+        Self {
+            scope: key.scope,
+            client: key.client_addr(),
+            server: key.server_addr(),
+            port: key.port,
+            protocol: key.protocol,
+        }
+    }
+}
+
+/// An address, or a port at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub(super) scope: u64,
+    pub(super) address: IpAddr,
+    pub(super) port: Option<(u16, Protocol)>,
+}
+
+/// Who was seen at either end of every pair of addresses, at every port and at every address.
+#[derive(Default)]
+pub(super) struct Claims {
+    clients: HashMap<Pair, Claim>,
+    servers: HashMap<Pair, Claim>,
+    places: HashMap<Place, Claim>,
+}
+
+impl Claims {
+    /// Notes that `end` measured this row.
+    pub(super) fn note(&mut self, key: &RowKey, end: End) {
+        let side = match key.side {
+            Side::Client => &mut self.clients,
+            Side::Server => &mut self.servers,
+        };
+        side.entry(Pair::of(key)).or_default().add(end);
+        let here = Place {
+            scope: key.scope,
+            address: key.local_addr,
+            port: None,
+        };
+        self.places.entry(here).or_default().add(end);
+        if key.side == Side::Server {
+            let port = Some((key.port, key.protocol));
+            self.places
+                .entry(Place { port, ..here })
+                .or_default()
+                .add(end);
+        }
+    }
+
+    /// Whose sockets were the far ends of this row's connections.
+    pub(super) fn far_end(&self, key: &RowKey) -> &Claim {
+        let side = match key.side {
+            Side::Client => &self.servers,
+            Side::Server => &self.clients,
+        };
+        side.get(&Pair::of(key)).unwrap_or(Claim::NOBODY)
+    }
+
+    /// Who was seen at a place.
+    pub(super) fn at(&self, place: &Place) -> &Claim {
+        self.places.get(place).unwrap_or(Claim::NOBODY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_one_until_somebody_else_makes_it() {
+        let mut claim = Claim::default();
+        claim.add(End(1));
+        claim.add(End(1));
+        assert_eq!(claim, Claim::One(End(1)));
+        assert_eq!(claim.and(Claim::NOBODY), claim);
+        assert_eq!(Claim::NOBODY.and(&claim), claim);
+        assert_eq!(claim.and(&claim), claim);
+        let mut several = claim.and(&Claim::One(End(0)));
+        several.add(End(1));
+        let both = BTreeSet::from([End(0), End(1)]);
+        assert_eq!(several, Claim::Several(Box::new(both)));
+        assert_eq!(claim.and(&several), several);
+    }
+}

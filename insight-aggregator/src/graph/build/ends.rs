@@ -1,0 +1,226 @@
+//! The nodes of a graph while it is made.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
+
+use insight_proto::v1;
+
+use crate::identity::is_local_only;
+use crate::model::{Entity, EntityId, Kind, Level, Window};
+
+/// Candidates that an ambiguous node's label names; the rest are counted. A host's address can have hundreds.
+const CANDIDATES_NAMED: usize = 8;
+
+/// A node of the graph, by number: rows are compared and added up by the million, and texts are slow to compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct End(pub(super) u32);
+
+/// Every end that was met, each once.
+pub(super) struct Ends<'w> {
+    window: &'w Window,
+    level: Level,
+    nodes: Vec<v1::Node>,
+    by_entity: HashMap<&'w str, End>,
+    by_id: HashMap<String, End>,
+    candidates: HashMap<End, BTreeSet<End>>,
+}
+
+impl<'w> Ends<'w> {
+    pub(super) fn new(window: &'w Window, level: Level) -> Self {
+        Self {
+            window,
+            level,
+            nodes: Vec::new(),
+            by_entity: HashMap::with_capacity(window.entities.len()),
+            by_id: HashMap::new(),
+            candidates: HashMap::new(),
+        }
+    }
+
+    /// The end at this graph's level that the entity is, or is part of.
+    pub(super) fn entity(&mut self, id: &'w EntityId) -> End {
+        if let Some(end) = self.by_entity.get(&**id) {
+            return *end;
+        }
+        let end = self.intern(match self.window.entities.get(id) {
+            Some(entity) => at_level(entity, self.level),
+            None => nameless(id),
+        });
+        self.by_entity.insert(id, end);
+        end
+    }
+
+    /// The end that everything on `node` is part of.
+    pub(super) fn host(&mut self, node: &str) -> End {
+        self.intern(host(node))
+    }
+
+    /// An address that no agent watches, as seen from `from`.
+    pub(super) fn external(&mut self, address: IpAddr, from: End) -> End {
+        let (node, place) = self.place(address, from, address.to_string());
+        self.intern(v1::Node {
+            id: format!("external:{place}"),
+            kind: Kind::External.as_str().to_owned(),
+            name: address.to_string(),
+            node,
+            labels: [("address".to_owned(), address.to_string())].into(),
+            ..v1::Node::default()
+        })
+    }
+
+    /// An address, or a port at an address, that several ends claim, as seen from `from`.
+    pub(super) fn ambiguous(
+        &mut self,
+        address: IpAddr,
+        port: Option<u16>,
+        from: End,
+        candidates: &BTreeSet<End>,
+    ) -> End {
+        let name = match port {
+            Some(port) => SocketAddr::new(address, port).to_string(),
+            None => address.to_string(),
+        };
+        let (node, place) = self.place(address, from, name.clone());
+        let end = self.intern(v1::Node {
+            id: format!("ambiguous:{place}"),
+            kind: Kind::Ambiguous.as_str().to_owned(),
+            name,
+            node,
+            labels: [("address".to_owned(), address.to_string())].into(),
+            ..v1::Node::default()
+        });
+        self.candidates.entry(end).or_default().extend(candidates);
+        end
+    }
+
+    /// The node of such an address and how the address is written in an id: two nodes' loopbacks are two places.
+    fn place(&self, address: IpAddr, from: End, name: String) -> (String, String) {
+        if is_local_only(address) {
+            let node = self.host_of(from).to_owned();
+            let place = format!("{node}/{name}");
+            (node, place)
+        } else {
+            (String::new(), name)
+        }
+    }
+
+    fn intern(&mut self, node: v1::Node) -> End {
+        if let Some(end) = self.by_id.get(&node.id) {
+            return *end;
+        }
+        let end = End(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
+        self.by_id.insert(node.id.clone(), end);
+        self.nodes.push(node);
+        end
+    }
+
+    fn get(&self, end: End) -> &v1::Node {
+        &self.nodes[end.0 as usize]
+    }
+
+    /// Its id.
+    pub(super) fn id(&self, end: End) -> &str {
+        &self.get(end).id
+    }
+
+    /// Name of the Linux node it is on.
+    pub(super) fn host_of(&self, end: End) -> &str {
+        &self.get(end).node
+    }
+
+    /// As readers get it, without metrics.
+    pub(super) fn node(&self, end: End) -> v1::Node {
+        let mut node = self.get(end).clone();
+        if let Some(candidates) = self.candidates.get(&end) {
+            let mut ids: Vec<&str> = candidates.iter().map(|end| self.id(*end)).collect();
+            ids.sort_unstable();
+            let more = ids.len().saturating_sub(CANDIDATES_NAMED);
+            ids.truncate(CANDIDATES_NAMED);
+            let mut text = ids.join(", ");
+            if more > 0 {
+                text.push_str(&format!(" and {more} more"));
+            }
+            node.labels.insert("candidates".to_owned(), text);
+        }
+        node
+    }
+
+    /// Meets every entity of the window, those without rows too.
+    pub(super) fn meet_all(&mut self) {
+        for id in self.window.entities.keys() {
+            self.entity(id);
+        }
+    }
+
+    /// The end with this id; a container's id finds what the container is part of.
+    pub(super) fn by_id(&self, id: &str) -> Option<End> {
+        self.by_id
+            .get(id)
+            .or_else(|| self.by_entity.get(id))
+            .copied()
+    }
+
+    /// All ends with their ids and names.
+    pub(super) fn all(&self) -> impl Iterator<Item = (End, &str, &str)> {
+        (0..)
+            .zip(&self.nodes)
+            .map(|(number, node)| (End(number), node.id.as_str(), node.name.as_str()))
+    }
+
+    /// The graph's level.
+    pub(super) fn level(&self) -> Level {
+        self.level
+    }
+}
+
+fn at_level(entity: &Entity, level: Level) -> v1::Node {
+    let node = |id: &EntityId, kind: Kind, name: &str, labels| v1::Node {
+        id: id.to_string(),
+        kind: kind.as_str().to_owned(),
+        name: name.to_owned(),
+        namespace: entity.namespace.clone(),
+        node: entity.node.clone(),
+        labels,
+        metrics: None,
+    };
+    let labels = entity
+        .labels
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()));
+    match level {
+        Level::Container => node(&entity.id, entity.kind, &entity.name, labels.collect()),
+        Level::Workload => {
+            // What all containers of a pod share; the rest would be one container's, by chance.
+            let shared =
+                |key: &str| entity.workload_kind != Kind::Pod || matches!(key, "pod_uid" | "qos");
+            node(
+                &entity.workload,
+                entity.workload_kind,
+                &entity.workload_name,
+                labels.filter(|(key, _)| shared(key)).collect(),
+            )
+        }
+        Level::Node => host(&entity.node),
+    }
+}
+
+fn host(node: &str) -> v1::Node {
+    v1::Node {
+        id: format!("node:{node}"),
+        kind: Kind::Node.as_str().to_owned(),
+        name: node.to_owned(),
+        node: node.to_owned(),
+        ..v1::Node::default()
+    }
+}
+
+/// A row whose entity the window does not hold: its id is all that is known, at every level. The counts still count.
+fn nameless(id: &str) -> v1::Node {
+    let kind = id.split_once(':').and_then(|(kind, _)| Kind::parse(kind));
+    v1::Node {
+        id: id.to_owned(),
+        kind: kind.unwrap_or(Kind::Cgroup).as_str().to_owned(),
+        name: id.to_owned(),
+        ..v1::Node::default()
+    }
+}

@@ -1,0 +1,142 @@
+//! What in the range was not seen.
+
+use insight_proto::v1;
+
+use crate::graph::query::time::to_proto;
+use crate::model::{Coverage, UnixMs, Window};
+
+/// Reports may be this many intervals apart before that is a gap: one can be late, one can be lost and sent again.
+const INTERVALS: i64 = 3;
+/// The shortest silence that is a gap, milliseconds: with very short intervals a busy node would be one all the time.
+const SHORTEST_SILENCE: i64 = 15_000;
+/// The longest report that is as good as any: rows are kept by the minute anyway. Milliseconds.
+const LONGEST_FINE: i64 = 60_000;
+
+/// A gap while it is worked out.
+struct Found {
+    from: UnixMs,
+    to: UnixMs,
+    reason: &'static str,
+    detail: String,
+}
+
+/// The gaps of every node that reported in the window, in order of time.
+pub(super) fn gaps(window: &Window) -> Vec<v1::Gap> {
+    let mut all: Vec<(Found, &str)> = window
+        .coverage
+        .iter()
+        .flat_map(|(node, coverage)| {
+            [silent, coarse, blind, dropped]
+                .into_iter()
+                .flat_map(|find| find(coverage, window.to))
+                .map(move |found| (found, node.as_str()))
+        })
+        .collect();
+    for (found, _) in &mut all {
+        found.from = found.from.max(window.from);
+        found.to = found.to.min(window.to);
+    }
+    all.retain(|(found, _)| found.from < found.to);
+    all.sort_by(|(a, on_a), (b, on_b)| (a.from, on_a, a.reason).cmp(&(b.from, on_b, b.reason)));
+    all.into_iter()
+        .map(|(found, node)| v1::Gap {
+            node: node.to_owned(),
+            from: Some(to_proto(found.from)),
+            to: Some(to_proto(found.to)),
+            reason: found.reason.to_owned(),
+            detail: found.detail,
+        })
+        .collect()
+}
+
+/// Times without a report, between two or after the last. What was before the first is no gap: the node may be new.
+fn silent(coverage: &[Coverage], end: UnixMs) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut known: Option<(UnixMs, i64)> = None;
+    for (from, to, interval) in coverage
+        .iter()
+        .map(|one| (one.from, one.to, i64::from(one.interval_ms)))
+        .chain([(end, end, 0)])
+    {
+        if let Some((until, interval)) = known {
+            let silence = from - until;
+            if silence > (INTERVALS * interval).max(SHORTEST_SILENCE) {
+                found.push(Found {
+                    from: until,
+                    to: from,
+                    reason: "agent_silent",
+                    detail: format!("no report for {} s", silence / 1000),
+                });
+            }
+        }
+        // A report of an earlier start of the agent may end later than the one after it.
+        known = Some(known.map_or((to, interval), |(until, _)| (until.max(to), interval)));
+    }
+    found
+}
+
+/// Reports that cover so long that when things happened in it is not known.
+fn coarse(coverage: &[Coverage], _: UnixMs) -> Vec<Found> {
+    coverage
+        .iter()
+        .filter(|one| one.to - one.from > (INTERVALS * i64::from(one.interval_ms)).max(LONGEST_FINE))
+        .map(|one| Found {
+            from: one.from,
+            to: one.to,
+            reason: "coarse",
+            detail: format!(
+                "one report covers {} s: everything is counted, but as if it had happened at the end",
+                (one.to - one.from) / 1000
+            ),
+        })
+        .collect()
+}
+
+/// Times without the bytes of open connections.
+fn blind(coverage: &[Coverage], _: UnixMs) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    let mut was_blind = false;
+    for one in coverage {
+        match found.last_mut() {
+            Some(last) if was_blind && !one.live_readout => last.to = last.to.max(one.to),
+            _ if !one.live_readout => found.push(Found {
+                from: one.from,
+                to: one.to,
+                reason: "no_live_readout",
+                detail: "bytes of open connections are not read on this node: they arrive when the connection closes".to_owned(),
+            }),
+            _ => {}
+        }
+        was_blind = !one.live_readout;
+    }
+    found
+}
+
+/// Updates that the full flow map lost in the range. What the first report counts may be older than the range.
+fn dropped(coverage: &[Coverage], _: UnixMs) -> Vec<Found> {
+    let mut total = 0_u64;
+    let mut times: Option<(UnixMs, UnixMs)> = None;
+    for (before, after) in coverage.iter().zip(coverage.iter().skip(1)) {
+        // The count starts at 0 again with the agent.
+        let more = after
+            .dropped_updates
+            .checked_sub(before.dropped_updates)
+            .unwrap_or(after.dropped_updates);
+        if more > 0 {
+            total = total.saturating_add(more);
+            let from = times.map_or(after.from, |(from, _)| from);
+            times = Some((from, after.to));
+        }
+    }
+    times
+        .map(|(from, to)| Found {
+            from,
+            to,
+            reason: "dropped_updates",
+            detail: format!(
+                "{total} flow updates were lost because the kernel's flow map was full"
+            ),
+        })
+        .into_iter()
+        .collect()
+}

@@ -1,0 +1,81 @@
+//! CPU and memory at the graph's level.
+
+use std::collections::HashMap;
+
+use insight_proto::v1;
+
+use super::ends::{End, Ends};
+use crate::graph::query::time::to_proto;
+use crate::model::{Level, Metrics, Window};
+
+/// The sample of every end that has one.
+///
+/// What the kernel counted for the whole is preferred: a pod's own cgroup, which also holds what its containers left
+/// behind, or a node's root cgroup. A pod without an own sample gets the sum of its containers'. A node without one gets
+/// none: cgroups nest, and to add them up would count twice.
+pub(super) fn by_end<'w>(window: &'w Window, ends: &mut Ends<'w>) -> HashMap<End, v1::NodeMetrics> {
+    let mut own: HashMap<End, Metrics> = HashMap::new();
+    let mut parts: HashMap<End, Metrics> = HashMap::new();
+    for (id, sample) in &window.metrics {
+        let end = ends.entity(id);
+        let is_whole = match ends.level() {
+            Level::Container | Level::Workload => ends.id(end) == &**id,
+            Level::Node => **id == *format!("cgroup:{}/", ends.host_of(end)),
+        };
+        if is_whole {
+            own.insert(end, *sample);
+        } else if ends.level() == Level::Workload {
+            parts
+                .entry(end)
+                .and_modify(|sum| *sum = added(sum, sample))
+                .or_insert(*sample);
+        }
+    }
+    parts.extend(own);
+    parts
+        .into_iter()
+        .map(|(end, sample)| (end, told(&sample)))
+        .collect()
+}
+
+/// Two containers together. A limit holds for both only if both have one.
+fn added(a: &Metrics, b: &Metrics) -> Metrics {
+    let any = |a: Option<u64>, b: Option<u64>| match (a, b) {
+        (Some(a), Some(b)) => Some(a.saturating_add(b)),
+        (one, other) => one.or(other),
+    };
+    let both = |a: Option<u64>, b: Option<u64>| Some(a?.saturating_add(b?));
+    Metrics {
+        at: a.at.max(b.at),
+        cpu_usage_ns: any(a.cpu_usage_ns, b.cpu_usage_ns),
+        cpu_user_ns: any(a.cpu_user_ns, b.cpu_user_ns),
+        cpu_system_ns: any(a.cpu_system_ns, b.cpu_system_ns),
+        cfs_periods: any(a.cfs_periods, b.cfs_periods),
+        cfs_throttled_periods: any(a.cfs_throttled_periods, b.cfs_throttled_periods),
+        cfs_throttled_ns: any(a.cfs_throttled_ns, b.cfs_throttled_ns),
+        cpu_limit_millicores: both(a.cpu_limit_millicores, b.cpu_limit_millicores),
+        memory_usage_bytes: any(a.memory_usage_bytes, b.memory_usage_bytes),
+        memory_working_set_bytes: any(a.memory_working_set_bytes, b.memory_working_set_bytes),
+        memory_rss_bytes: any(a.memory_rss_bytes, b.memory_rss_bytes),
+        memory_cache_bytes: any(a.memory_cache_bytes, b.memory_cache_bytes),
+        memory_limit_bytes: both(a.memory_limit_bytes, b.memory_limit_bytes),
+        oom_kills: any(a.oom_kills, b.oom_kills),
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a double holds 104 days of nanoseconds exactly, and longer ones to the microsecond"
+)]
+fn told(sample: &Metrics) -> v1::NodeMetrics {
+    let seconds = |ns: u64| ns as f64 / 1e9;
+    v1::NodeMetrics {
+        at: Some(to_proto(sample.at)),
+        cpu_usage_seconds_total: sample.cpu_usage_ns.map(seconds),
+        cpu_limit_cores: sample.cpu_limit_millicores.map(|limit| limit as f64 / 1e3),
+        cpu_throttled_seconds_total: sample.cfs_throttled_ns.map(seconds),
+        memory_working_set_bytes: sample.memory_working_set_bytes,
+        memory_limit_bytes: sample.memory_limit_bytes,
+        oom_kills_total: sample.oom_kills,
+    }
+}

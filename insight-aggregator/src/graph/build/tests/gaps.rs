@@ -1,0 +1,156 @@
+//! What was not seen.
+
+use crate::graph::testing::{END, START, World};
+use crate::model::{Coverage, Level};
+
+/// A report that covers these seconds after the start.
+fn report(from: i64, to: i64) -> Coverage {
+    Coverage {
+        from: START + from * 1000,
+        to: START + to * 1000,
+        interval_ms: 5000,
+        live_readout: true,
+        dropped_updates: 0,
+    }
+}
+
+/// The range in seconds.
+const RANGE: i64 = (END - START) / 1000;
+
+/// "node reason from-to" in seconds after the start; and what complete says is checked.
+fn gaps(nodes: &[(&str, Vec<Coverage>)]) -> Vec<String> {
+    let mut world = World::new();
+    for (node, coverage) in nodes {
+        world
+            .window
+            .coverage
+            .insert((*node).to_owned(), coverage.clone());
+    }
+    let graph = world.graph(Level::Workload);
+    assert_eq!(graph.complete, graph.gaps.is_empty());
+    let second = |at: &Option<prost_types::Timestamp>| at.unwrap().seconds - START / 1000;
+    graph
+        .gaps
+        .iter()
+        .map(|gap| {
+            assert!(!gap.detail.is_empty());
+            format!(
+                "{} {} {}-{}",
+                gap.node,
+                gap.reason,
+                second(&gap.from),
+                second(&gap.to)
+            )
+        })
+        .collect()
+}
+
+/// Reports every 5 seconds.
+fn steady(from: i64, to: i64) -> Vec<Coverage> {
+    (from..to).step_by(5).map(|at| report(at, at + 5)).collect()
+}
+
+#[test]
+fn steady_reports_are_complete() {
+    assert!(gaps(&[]).is_empty());
+    assert!(gaps(&[("n1", vec![])]).is_empty());
+    assert!(gaps(&[("n1", steady(0, RANGE)), ("n2", steady(-5, RANGE))]).is_empty());
+    assert!(
+        gaps(&[("n1", steady(300, RANGE))]).is_empty(),
+        "a node that is new"
+    );
+}
+
+#[test]
+fn silence_is_a_gap() {
+    let holed = |hole: i64| [steady(0, 100), steady(100 + hole, RANGE)].concat();
+    assert!(gaps(&[("n1", holed(15))]).is_empty());
+    assert_eq!(gaps(&[("n1", holed(20))]), ["n1 agent_silent 100-120"]);
+    assert!(
+        gaps(&[("n1", steady(0, RANGE - 15))]).is_empty(),
+        "the next report is due"
+    );
+    assert_eq!(
+        gaps(&[("n1", steady(0, RANGE - 20))]),
+        [format!("n1 agent_silent {}-{RANGE}", RANGE - 20)]
+    );
+    let mut slow = report(0, 100);
+    slow.interval_ms = 60_000;
+    assert!(
+        gaps(&[("n1", [vec![slow], steady(280, RANGE)].concat())]).is_empty(),
+        "3 intervals"
+    );
+    assert_eq!(
+        gaps(&[("n1", [vec![slow], steady(285, RANGE)].concat())]),
+        ["n1 agent_silent 100-285"]
+    );
+}
+
+#[test]
+fn reports_that_overlap_are_no_silence() {
+    let overlapping = [vec![report(0, 50), report(5, 10)], steady(60, RANGE)].concat();
+    assert!(gaps(&[("n1", overlapping)]).is_empty());
+}
+
+#[test]
+fn a_report_that_covers_long_is_coarse() {
+    let with = |long: i64| {
+        [
+            steady(0, 100),
+            vec![report(100, 100 + long)],
+            steady(100 + long, RANGE),
+        ]
+        .concat()
+    };
+    assert!(gaps(&[("n1", with(60))]).is_empty());
+    assert_eq!(gaps(&[("n1", with(65))]), ["n1 coarse 100-165"]);
+    let before = [vec![report(-100, 5)], steady(5, RANGE)].concat();
+    assert_eq!(
+        gaps(&[("n1", before)]),
+        ["n1 coarse 0-5"],
+        "only what is in the range"
+    );
+}
+
+#[test]
+fn bytes_that_were_not_read_are_a_gap() {
+    let mut coverage = steady(0, RANGE);
+    for one in &mut coverage[10..20] {
+        one.live_readout = false;
+    }
+    coverage[30].live_readout = false;
+    assert_eq!(
+        gaps(&[("n1", coverage)]),
+        ["n1 no_live_readout 50-100", "n1 no_live_readout 150-155"]
+    );
+}
+
+#[test]
+fn lost_updates_are_a_gap() {
+    let lost = |counts: &[u64]| {
+        let mut coverage = steady(0, RANGE);
+        let last = counts.last().copied().unwrap();
+        for (at, one) in coverage.iter_mut().enumerate() {
+            one.dropped_updates = counts.get(at).copied().unwrap_or(last);
+        }
+        gaps(&[("n1", coverage)])
+    };
+    assert!(lost(&[7]).is_empty(), "lost before the range");
+    assert_eq!(lost(&[7, 7, 8, 9, 9]), ["n1 dropped_updates 10-20"]);
+    assert!(lost(&[7, 0]).is_empty(), "the agent was restarted");
+    assert_eq!(lost(&[7, 2, 2]), ["n1 dropped_updates 5-10"]);
+}
+
+#[test]
+fn gaps_come_in_order_of_time() {
+    let mut blind = steady(0, RANGE);
+    blind.iter_mut().for_each(|one| one.live_readout = false);
+    let holed = [steady(0, 100), steady(200, RANGE)].concat();
+    assert_eq!(
+        gaps(&[("n1", holed), ("n2", blind)]),
+        [
+            format!("n2 no_live_readout 0-{RANGE}"),
+            "n1 agent_silent 100-200".to_owned()
+        ]
+    );
+}

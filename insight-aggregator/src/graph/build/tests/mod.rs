@@ -1,0 +1,5 @@
+mod focus;
+mod gaps;
+mod join;
+mod levels;
+mod sums;

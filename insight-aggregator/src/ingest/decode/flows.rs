@@ -1,0 +1,196 @@
+//! A batch's flows: columns become rows.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use insight_proto::v1;
+
+use super::BadBatch;
+use super::owners::Owners;
+use crate::identity;
+use crate::ingest::limits::{MAX_COUNT, MAX_ENDPOINTS, MAX_ROWS};
+use crate::model::{Counters, Entity, Protocol, RowKey, Side};
+
+/// One end of the dictionary.
+struct End<'owners> {
+    address: IpAddr,
+    netns: u64,
+    cgroup_id: u64,
+    /// None for an end of which only the address is known.
+    owner: Option<&'owners Entity>,
+}
+
+fn ends<'owners>(
+    endpoints: &[v1::Endpoint],
+    owners: &'owners Owners,
+) -> Result<Vec<End<'owners>>, BadBatch> {
+    if endpoints.len() > MAX_ENDPOINTS {
+        return Err(BadBatch::too_many(
+            "flows.endpoints",
+            endpoints.len(),
+            MAX_ENDPOINTS,
+        ));
+    }
+    let end = |(row, endpoint): (usize, &v1::Endpoint)| {
+        let address = address(&endpoint.address).ok_or_else(|| {
+            let length = endpoint.address.len();
+            let problem = format!("is {length} bytes long, not 4 or 16");
+            BadBatch::at("flows.endpoints.address", row, problem)
+        })?;
+        Ok(End {
+            address,
+            netns: endpoint.netns,
+            cgroup_id: endpoint.cgroup_id,
+            owner: owners.get(endpoint.cgroup_id),
+        })
+    };
+    endpoints.iter().enumerate().map(end).collect()
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(four) = <[u8; 4]>::try_from(bytes) {
+        return Some(Ipv4Addr::from(four).into());
+    }
+    let sixteen = <[u8; 16]>::try_from(bytes).ok()?;
+    Some(IpAddr::from(Ipv6Addr::from(sixteen)).to_canonical())
+}
+
+/// Checks every row and names its local end.
+pub(super) fn rows(
+    flows: &v1::FlowColumns,
+    owners: &Owners,
+    boot_id: &str,
+) -> Result<Vec<(RowKey, Counters)>, BadBatch> {
+    let count = flows.local.len();
+    if count > MAX_ROWS {
+        return Err(BadBatch::too_many("flows.local", count, MAX_ROWS));
+    }
+    check_lengths(flows, count)?;
+    let ends = ends(&flows.endpoints, owners)?;
+    let mut rows = Vec::with_capacity(count);
+    for row in 0..count {
+        let local = end(&ends, "flows.local", row, flows.local[row])?;
+        let remote = end(&ends, "flows.remote", row, flows.remote[row])?;
+        let owner = local.owner.ok_or_else(|| {
+            let problem = format!("is of cgroup {}, which is not in owners", local.cgroup_id);
+            BadBatch::at("flows.local", row, problem)
+        })?;
+        let (port, protocol, side) = triple(flows, row)?;
+        let key = RowKey {
+            side,
+            local: owner.id.clone(),
+            local_addr: local.address,
+            remote_addr: remote.address,
+            port,
+            protocol,
+            scope: identity::scope_of(local.address, remote.address, boot_id, local.netns),
+        };
+        rows.push((key, counters(flows, row)?));
+    }
+    Ok(rows)
+}
+
+fn check_lengths(flows: &v1::FlowColumns, count: usize) -> Result<(), BadBatch> {
+    let lengths = [
+        ("flows.remote", flows.remote.len()),
+        ("flows.port", flows.port.len()),
+        ("flows.protocol", flows.protocol.len()),
+        ("flows.role", flows.role.len()),
+        ("flows.opened", flows.opened.len()),
+        ("flows.closed", flows.closed.len()),
+        ("flows.failed_refused", flows.failed_refused.len()),
+        ("flows.failed_timed_out", flows.failed_timed_out.len()),
+        ("flows.failed_unreachable", flows.failed_unreachable.len()),
+        ("flows.failed_other", flows.failed_other.len()),
+        ("flows.active", flows.active.len()),
+        ("flows.bytes_sent", flows.bytes_sent.len()),
+        ("flows.bytes_received", flows.bytes_received.len()),
+        ("flows.retransmits", flows.retransmits.len()),
+    ];
+    for (field, length) in lengths {
+        if length != count {
+            return Err(BadBatch::new(
+                field,
+                format!("has {length} rows, but flows.local has {count}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn end<'ends>(
+    ends: &'ends [End<'ends>],
+    field: &'static str,
+    row: usize,
+    index: u32,
+) -> Result<&'ends End<'ends>, BadBatch> {
+    ends.get(index as usize).ok_or_else(|| {
+        BadBatch::at(
+            field,
+            row,
+            format!("is {index}, but flows.endpoints has {} entries", ends.len()),
+        )
+    })
+}
+
+fn triple(flows: &v1::FlowColumns, row: usize) -> Result<(u16, Protocol, Side), BadBatch> {
+    let port = u16::try_from(flows.port[row]).map_err(|_| {
+        BadBatch::at(
+            "flows.port",
+            row,
+            format!("is {}, above 65535", flows.port[row]),
+        )
+    })?;
+    let protocol = match v1::Protocol::try_from(flows.protocol[row]) {
+        Ok(v1::Protocol::Tcp) => Protocol::Tcp,
+        Ok(v1::Protocol::Udp) => Protocol::Udp,
+        _ => {
+            let problem = format!("is {}, neither 6 (TCP) nor 17 (UDP)", flows.protocol[row]);
+            return Err(BadBatch::at("flows.protocol", row, problem));
+        }
+    };
+    let side = match v1::Role::try_from(flows.role[row]) {
+        Ok(v1::Role::Client) => Side::Client,
+        Ok(v1::Role::Server) => Side::Server,
+        _ => {
+            let problem = format!("is {}, neither 1 (client) nor 2 (server)", flows.role[row]);
+            return Err(BadBatch::at("flows.role", row, problem));
+        }
+    };
+    Ok((port, protocol, side))
+}
+
+fn counters(flows: &v1::FlowColumns, row: usize) -> Result<Counters, BadBatch> {
+    let counters = Counters {
+        opened: flows.opened[row],
+        closed: flows.closed[row],
+        failed_refused: flows.failed_refused[row],
+        failed_timed_out: flows.failed_timed_out[row],
+        failed_unreachable: flows.failed_unreachable[row],
+        failed_other: flows.failed_other[row],
+        active: flows.active[row],
+        bytes_sent: flows.bytes_sent[row],
+        bytes_received: flows.bytes_received[row],
+        retransmits: flows.retransmits[row],
+    };
+    for (field, count) in [
+        ("flows.opened", counters.opened),
+        ("flows.closed", counters.closed),
+        ("flows.failed_refused", counters.failed_refused),
+        ("flows.failed_timed_out", counters.failed_timed_out),
+        ("flows.failed_unreachable", counters.failed_unreachable),
+        ("flows.failed_other", counters.failed_other),
+        ("flows.active", counters.active),
+        ("flows.bytes_sent", counters.bytes_sent),
+        ("flows.bytes_received", counters.bytes_received),
+        ("flows.retransmits", counters.retransmits),
+    ] {
+        if count > MAX_COUNT {
+            return Err(BadBatch::at(
+                field,
+                row,
+                format!("is {count}, more than one batch can hold"),
+            ));
+        }
+    }
+    Ok(counters)
+}

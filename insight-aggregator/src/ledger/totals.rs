@@ -1,0 +1,123 @@
+//! What was counted since the process started: for Prometheus.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::map::{RowHash, RowMap};
+use super::state::Entities;
+use crate::model::{Counters, Entity, EntityId, RowKey, UnixMs};
+
+/// A row that did not change for so long is forgotten: an hour, which Prometheus' longest sensible scrape interval and
+/// the agents' one-minute sign of life are far below. Milliseconds.
+const IDLE: i64 = 3_600_000;
+
+/// Idle rows are looked for this often, since it means a walk over all. Milliseconds.
+const SWEEP: i64 = 300_000;
+
+/// Rows kept: the 1,000,000 pod pairs that the aggregator is built for, about 250 MB.
+const MAX_ROWS: usize = 1_000_000;
+
+/// What was counted since this process started, by row.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Counts by row; `active` is the newest.
+    pub rows: Vec<(Arc<RowKey>, Counters)>,
+    /// Every entity that `rows` mention, and a few more.
+    pub entities: HashMap<EntityId, Arc<Entity>>,
+    /// Changes of rows that there was no room for.
+    pub overflowed: u64,
+}
+
+struct Total {
+    key: Arc<RowKey>,
+    counters: Counters,
+    changed: UnixMs,
+}
+
+/// The totals as they grow.
+pub(super) struct TotalRows {
+    rows: RowMap<Total>,
+    entities: HashMap<EntityId, Arc<Entity>>,
+    overflowed: u64,
+    swept: UnixMs,
+    max_rows: usize,
+}
+
+impl TotalRows {
+    pub(super) fn new(now: UnixMs) -> Self {
+        Self {
+            rows: RowMap::default(),
+            entities: HashMap::new(),
+            overflowed: 0,
+            swept: now,
+            max_rows: MAX_ROWS,
+        }
+    }
+
+    /// Adds what a commit added to a row.
+    pub(super) fn add(&mut self, hash: RowHash, key: &Arc<RowKey>, delta: Counters, now: UnixMs) {
+        let room = self.rows.len() < self.max_rows;
+        if let Some(total) = self.rows.get_mut(&hash) {
+            total.counters += delta;
+            total.changed = now;
+        } else if room {
+            let total = Total {
+                key: Arc::clone(key),
+                counters: delta,
+                changed: now,
+            };
+            self.rows.insert(hash, total);
+        } else {
+            self.overflowed += 1;
+        }
+    }
+
+    /// The key of a row that is known, so that it is kept in memory once.
+    pub(super) fn key(&self, hash: RowHash) -> Option<&Arc<RowKey>> {
+        self.rows.get(&hash).map(|total| &total.key)
+    }
+
+    /// Takes the description of an entity, in place of the known one when it is the `newest`.
+    pub(super) fn name(&mut self, entity: &Arc<Entity>, newest: bool) {
+        let known = self.entities.entry(Arc::clone(&entity.id));
+        match known {
+            Entry::Occupied(mut known) if newest => drop(known.insert(Arc::clone(entity))),
+            Entry::Occupied(_) => {}
+            Entry::Vacant(known) => drop(known.insert(Arc::clone(entity))),
+        }
+    }
+
+    /// Forgets rows that were idle for an hour, and entities that no row mentions and no report of `recent` hours.
+    pub(super) fn expire(&mut self, now: UnixMs, recent: &Entities) {
+        if now - self.swept < SWEEP {
+            return;
+        }
+        self.swept = now;
+        self.rows.retain(|_, total| now - total.changed <= IDLE);
+        let named: HashSet<&EntityId> = self.rows.values().map(|total| &total.key.local).collect();
+        self.entities.retain(|id, _| {
+            named.contains(id) || recent.values().any(|hour| hour.contains_key(id))
+        });
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn overflowed(&self) -> u64 {
+        self.overflowed
+    }
+
+    pub(super) fn snapshot(&self) -> Totals {
+        Totals {
+            rows: self
+                .rows
+                .values()
+                .map(|total| (Arc::clone(&total.key), total.counters))
+                .collect(),
+            entities: self.entities.clone(),
+            overflowed: self.overflowed,
+        }
+    }
+}

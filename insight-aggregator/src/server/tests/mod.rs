@@ -1,0 +1,200 @@
+//! The whole aggregator over real TCP ports, with a store in memory.
+
+mod agents;
+mod readers;
+mod subscribers;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use insight_proto::{PROTOCOL_VERSION, v1};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::codec::CompressionEncoding::Zstd;
+use tonic::transport::Channel;
+use tonic::{Status, Streaming};
+use v1::agent_service_client::AgentServiceClient;
+use v1::report_request::Message;
+use v1::report_response::Message as Answer;
+use v1::topology_service_client::TopologyServiceClient;
+
+use super::*;
+use crate::model::now_ms;
+use crate::store::Memory;
+
+/// Longer than anything here takes on a busy machine.
+const SOON: Duration = Duration::from_secs(20);
+
+async fn start() -> Server {
+    let retention = Duration::from_secs(86_400);
+    let ledger = Ledger::open(Arc::new(Memory::new()), retention, now_ms()).unwrap();
+    let any = "127.0.0.1:0".parse().unwrap();
+    Server::start(Arc::new(ledger), any, any).await.unwrap()
+}
+
+async fn channel(server: &Server) -> Channel {
+    let endpoint = Channel::from_shared(format!("http://{}", server.grpc)).unwrap();
+    endpoint.connect().await.unwrap()
+}
+
+async fn topology(server: &Server) -> TopologyServiceClient<Channel> {
+    TopologyServiceClient::new(channel(server).await).accept_compressed(Zstd)
+}
+
+/// An agent of node `node` with one service that 10.0.0.9 calls at port 80.
+struct Agent {
+    hello: v1::Hello,
+    sequence: u64,
+    requests: mpsc::Sender<v1::ReportRequest>,
+    answers: Streaming<v1::ReportResponse>,
+}
+
+fn hello(node: &str, epoch: u64) -> v1::Hello {
+    v1::Hello {
+        protocol_version: PROTOCOL_VERSION,
+        node: node.into(),
+        boot_id: "boot".into(),
+        epoch,
+        agent_version: "1.2.3".into(),
+        interval_ms: 1_000,
+    }
+}
+
+impl Agent {
+    /// A stream that has sent these messages.
+    async fn open(server: &Server, hello: v1::Hello, messages: Vec<Message>) -> Self {
+        let mut client = AgentServiceClient::new(channel(server).await)
+            .send_compressed(Zstd)
+            .accept_compressed(Zstd);
+        let (requests, stream) = mpsc::channel(16);
+        let answers = client.report(ReceiverStream::new(stream)).await.unwrap();
+        for message in messages {
+            let message = Some(message);
+            requests.send(v1::ReportRequest { message }).await.unwrap();
+        }
+        Self {
+            hello,
+            sequence: 0,
+            requests,
+            answers: answers.into_inner(),
+        }
+    }
+
+    /// A connected agent, and the highest sequence that is durable.
+    async fn connect(server: &Server, node: &str, epoch: u64) -> (Self, u64) {
+        let hello = hello(node, epoch);
+        let mut agent = Self::open(server, hello.clone(), vec![Message::Hello(hello)]).await;
+        match agent.answer().await.unwrap() {
+            Answer::Config(config) => (agent, config.durable_sequence),
+            Answer::Ack(ack) => panic!("{ack:?} before config"),
+        }
+    }
+
+    async fn answer(&mut self) -> Result<Answer, Status> {
+        let answer = tokio::time::timeout(SOON, self.answers.message());
+        let answer = answer.await.expect("no answer")?;
+        Ok(answer
+            .and_then(|answer| answer.message)
+            .expect("an answer without content"))
+    }
+
+    /// The next batch: connections to `port`, opened by 10.0.0.9.
+    fn batch(&mut self, port: u32, opened: u64) -> v1::Batch {
+        self.sequence += 1;
+        let now = now_ms();
+        v1::Batch {
+            node: self.hello.node.clone(),
+            boot_id: self.hello.boot_id.clone(),
+            epoch: self.hello.epoch,
+            sequence: self.sequence,
+            from_unix_ms: now - 1_000,
+            to_unix_ms: now,
+            flows: Some(v1::FlowColumns {
+                endpoints: vec![
+                    v1::Endpoint {
+                        address: vec![10, 0, 0, 1],
+                        cgroup_id: 7,
+                        netns: 1,
+                    },
+                    v1::Endpoint {
+                        address: vec![10, 0, 0, 9],
+                        ..v1::Endpoint::default()
+                    },
+                ],
+                local: vec![0],
+                remote: vec![1],
+                port: vec![port],
+                protocol: vec![6],
+                role: vec![2],
+                opened: vec![opened],
+                closed: vec![0],
+                failed_refused: vec![0],
+                failed_timed_out: vec![0],
+                failed_unreachable: vec![0],
+                failed_other: vec![0],
+                active: vec![opened],
+                bytes_sent: vec![1_000],
+                bytes_received: vec![10],
+                retransmits: vec![0],
+            }),
+            owners: vec![v1::Owner {
+                cgroup_id: 7,
+                path: "/system.slice/web.service".into(),
+                level: "unit".into(),
+                unit: "web.service".into(),
+                ..v1::Owner::default()
+            }],
+            metrics: vec![v1::MetricSample {
+                cgroup_id: 7,
+                cpu_usage_ns: Some(1_500_000_000),
+                memory_working_set_bytes: Some(4_096),
+                ..v1::MetricSample::default()
+            }],
+            status: Some(v1::AgentStatus {
+                live_readout: true,
+                ..v1::AgentStatus::default()
+            }),
+        }
+    }
+
+    async fn send(&self, batch: v1::Batch) {
+        let message = Some(Message::Batch(batch));
+        self.requests
+            .send(v1::ReportRequest { message })
+            .await
+            .unwrap();
+    }
+
+    /// Sends a batch and waits until it is durable; the acknowledged sequence.
+    async fn report(&mut self, port: u32, opened: u64) -> u64 {
+        let batch = self.batch(port, opened);
+        self.deliver(batch).await
+    }
+
+    async fn deliver(&mut self, batch: v1::Batch) -> u64 {
+        self.send(batch).await;
+        match self.answer().await.unwrap() {
+            Answer::Ack(ack) => ack.sequence,
+            Answer::Config(config) => panic!("{config:?} again"),
+        }
+    }
+}
+
+/// Connections opened by port, as servers saw them.
+fn opened(graph: &v1::Graph) -> BTreeMap<u32, u64> {
+    let edges = graph.edges.iter();
+    edges
+        .map(|edge| (edge.port, edge.server_view.unwrap().connections_opened))
+        .collect()
+}
+
+async fn graph(server: &Server) -> v1::Graph {
+    let request = v1::GetGraphRequest::default();
+    topology(server)
+        .await
+        .get_graph(request)
+        .await
+        .unwrap()
+        .into_inner()
+}

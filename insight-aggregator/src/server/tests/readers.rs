@@ -1,0 +1,166 @@
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::ServerReflectionRequest;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+
+use super::*;
+
+/// Status and body of a GET.
+pub(super) async fn get(server: &Server, path: &str) -> (u16, String) {
+    let mut connection = tokio::net::TcpStream::connect(server.http).await.unwrap();
+    let request = format!("GET {path} HTTP/1.0\r\nhost: test\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grpc_and_http_give_the_same_graph() {
+    let server = start().await;
+    let (mut agent, _) = Agent::connect(&server, "n1", 1).await;
+    agent.report(80, 3).await;
+    let mut by_grpc = insight_proto::json::graph(&graph(&server).await);
+    let (status, body) = get(&server, "/v1/graph").await;
+    assert_eq!(status, 200);
+    let mut by_http: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(by_http["edges"][0]["server_view"]["connections_opened"], 3);
+    assert_eq!(
+        by_http["edges"][0]["server_view"]["bytes_sent"], 10,
+        "client to server"
+    );
+    for graph in [&mut by_grpc, &mut by_http] {
+        graph["to"].take();
+        graph["gaps"].take();
+    }
+    assert_eq!(by_grpc, by_http);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_moments_are_compared() {
+    let server = start().await;
+    let (mut agent, _) = Agent::connect(&server, "n1", 1).await;
+    agent.report(80, 3).await;
+    let an_hour_ago = prost_types::Timestamp {
+        seconds: now_ms() / 1_000 - 3_600,
+        nanos: 0,
+    };
+    let request = v1::DiffRequest {
+        before: Some(v1::GraphQuery {
+            at: Some(an_hour_ago),
+            ..v1::GraphQuery::default()
+        }),
+        after: None,
+    };
+    let diff = topology(&server)
+        .await
+        .diff(request)
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!((diff.added_edges.len(), diff.removed_edges.len()), (1, 0));
+    assert_eq!(diff.added_edges[0].port, 80);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_question_names_the_field() {
+    let server = start().await;
+    for (query, field) in [
+        (
+            v1::GraphQuery {
+                level: "pod".into(),
+                ..Default::default()
+            },
+            "level",
+        ),
+        (
+            v1::GraphQuery {
+                hops: Some(99),
+                ..Default::default()
+            },
+            "hops",
+        ),
+        (
+            v1::GraphQuery {
+                focus: "nobody".into(),
+                ..Default::default()
+            },
+            "focus",
+        ),
+    ] {
+        let request = v1::GetGraphRequest { query: Some(query) };
+        let status = topology(&server)
+            .await
+            .get_graph(request)
+            .await
+            .unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert!(status.message().starts_with(field), "{status}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_and_reflection_are_served() {
+    let server = start().await;
+    let mut health = HealthClient::new(channel(&server).await);
+    for service in ["", "insight.v1.AgentService", "insight.v1.TopologyService"] {
+        let service = service.to_owned();
+        let answer = health.check(HealthCheckRequest { service }).await.unwrap();
+        assert_eq!(answer.into_inner().status(), ServingStatus::Serving);
+    }
+    let mut reflection = ServerReflectionClient::new(channel(&server).await);
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let answers = reflection
+        .server_reflection_info(tokio_stream::once(request))
+        .await;
+    let answer = answers
+        .unwrap()
+        .into_inner()
+        .message()
+        .await
+        .unwrap()
+        .unwrap();
+    let Some(MessageResponse::ListServicesResponse(list)) = answer.message_response else {
+        panic!("{answer:?}");
+    };
+    let names: Vec<&str> = list
+        .service
+        .iter()
+        .map(|service| service.name.as_str())
+        .collect();
+    for name in [
+        "insight.v1.AgentService",
+        "insight.v1.TopologyService",
+        "grpc.health.v1.Health",
+    ] {
+        assert!(names.contains(&name), "{name} is not in {names:?}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_named() {
+    let server = start().await;
+    let ledger = Ledger::open(Arc::new(Memory::new()), SOON, now_ms()).unwrap();
+    let any = "127.0.0.1:0".parse().unwrap();
+    let error = Server::start(Arc::new(ledger), any, server.http)
+        .await
+        .err()
+        .unwrap();
+    let taken = error.downcast_ref::<PortTaken>().unwrap();
+    assert_eq!((taken.flag, taken.address), ("http", server.http));
+    server.stop().await;
+}
