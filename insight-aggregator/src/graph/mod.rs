@@ -7,6 +7,7 @@
 mod build;
 mod delta;
 mod diff;
+mod merge;
 mod query;
 pub mod render;
 #[cfg(test)]

@@ -181,7 +181,7 @@ mod tests {
         let cases = [
             (
                 with(owner("container", "/docker/x"), |o| {
-                    o.container_id = CONTAINER.to_owned()
+                    o.container_id = CONTAINER.to_owned();
                 }),
                 (container.as_str(), "container", "3f0123456789"),
             ),
@@ -191,13 +191,13 @@ mod tests {
             ),
             (
                 with(owner("unit", "/system.slice/nginx.service"), |o| {
-                    o.unit = "nginx.service".to_owned()
+                    o.unit = "nginx.service".to_owned();
                 }),
                 ("unit:n1/nginx.service", "unit", "nginx.service"),
             ),
             (
                 with(owner("cgroup", "/batch/job 7"), |o| {
-                    o.process = "python3".to_owned()
+                    o.process = "python3".to_owned();
                 }),
                 ("cgroup:n1/batch/job 7", "cgroup", "python3 (job 7)"),
             ),
@@ -207,7 +207,7 @@ mod tests {
             ),
             (
                 with(owner("cgroup", "/nginx"), |o| {
-                    o.process = "nginx".to_owned()
+                    o.process = "nginx".to_owned();
                 }),
                 ("cgroup:n1/nginx", "cgroup", "nginx"),
             ),

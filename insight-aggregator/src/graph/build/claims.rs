@@ -15,7 +15,7 @@ pub(super) enum Claim {
     /// One end: the usual case, kept without an allocation.
     One(End),
     /// Several ends: which of them it was cannot be told from the address.
-    Several(Box<BTreeSet<End>>),
+    Several(BTreeSet<End>),
 }
 
 impl Claim {
@@ -26,7 +26,7 @@ impl Claim {
         match self {
             Self::Nobody => *self = Self::One(end),
             Self::One(known) if *known == end => {}
-            Self::One(known) => *self = Self::Several(Box::new(BTreeSet::from([*known, end]))),
+            Self::One(known) => *self = Self::Several(BTreeSet::from([*known, end])),
             Self::Several(known) => {
                 known.insert(end);
             }
@@ -137,7 +137,7 @@ mod tests {
         let mut several = claim.and(&Claim::One(End(0)));
         several.add(End(1));
         let both = BTreeSet::from([End(0), End(1)]);
-        assert_eq!(several, Claim::Several(Box::new(both)));
+        assert_eq!(several, Claim::Several(both));
         assert_eq!(claim.and(&several), several);
     }
 }

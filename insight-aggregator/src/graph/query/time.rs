@@ -63,7 +63,7 @@ fn rfc3339(text: &str) -> Option<UnixMs> {
 }
 
 /// A moment on the wire.
-pub(super) fn from_proto(at: &prost_types::Timestamp) -> Result<UnixMs, String> {
+pub(in crate::graph) fn from_proto(at: &prost_types::Timestamp) -> Result<UnixMs, String> {
     at.seconds
         .checked_mul(1000)
         .and_then(|ms| ms.checked_add(i64::from(at.nanos) / 1_000_000))

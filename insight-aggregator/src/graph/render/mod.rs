@@ -1,18 +1,16 @@
-//! Graphs for people.
+//! Graphs for people: a table for the terminal, DOT for Graphviz, Mermaid for documents.
+//!
+//! One line stands for both views of an edge. Connections and bytes are the server's where it was seen, for it sees what
+//! arrived whoever the client is; failed connects are the client's, for a server does not see those.
 
-use insight_proto::v1;
+mod dot;
+mod mermaid;
+mod table;
+mod words;
 
-/// A table for the terminal.
-pub fn table(_graph: &v1::Graph) -> String {
-    unimplemented!()
-}
+#[cfg(test)]
+mod tests;
 
-/// Graphviz's DOT.
-pub fn dot(_graph: &v1::Graph) -> String {
-    unimplemented!()
-}
-
-/// A Mermaid flowchart.
-pub fn mermaid(_graph: &v1::Graph) -> String {
-    unimplemented!()
-}
+pub use dot::dot;
+pub use mermaid::mermaid;
+pub use table::table;

@@ -2,4 +2,5 @@ mod focus;
 mod gaps;
 mod join;
 mod levels;
+mod shared;
 mod sums;

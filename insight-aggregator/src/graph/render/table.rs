@@ -1,0 +1,112 @@
+//! A table for the terminal.
+
+use insight_proto::v1;
+
+use super::words::{Cast, EMPTY, Totals, bytes, one_line, port, time, title};
+
+const HEADINGS: [&str; 10] = [
+    "CLIENT",
+    "SERVER",
+    "PORT",
+    "CONNS",
+    "FAILED",
+    "ACTIVE",
+    "SENT",
+    "RECEIVED",
+    "RETRANS",
+    "LAST SEEN",
+];
+/// Columns of text; the others are numbers, which end at the same place.
+const LEFT: [usize; 3] = [0, 1, 9];
+
+/// An aligned table, one line an edge, in order of the names; the gaps are below it. RETRANS has the segments that the
+/// client's and the server's sockets sent again, each `-` where no agent saw that side.
+pub fn table(graph: &v1::Graph) -> String {
+    let mut text = format!("{}\n\n", title(graph));
+    if graph.edges.is_empty() {
+        text.push_str(EMPTY);
+        text.push('\n');
+    } else {
+        write_rows(&mut text, &rows(graph));
+    }
+    if !graph.gaps.is_empty() {
+        text.push_str("\nNot seen:\n");
+    }
+    for gap in &graph.gaps {
+        let node = if gap.node.is_empty() {
+            "all nodes"
+        } else {
+            &gap.node
+        };
+        text.push_str(&format!(
+            "  {} {} to {}: {}: {}\n",
+            one_line(node),
+            time(gap.from.as_ref()),
+            time(gap.to.as_ref()),
+            one_line(&gap.reason),
+            one_line(&gap.detail),
+        ));
+    }
+    text
+}
+
+fn rows(graph: &v1::Graph) -> Vec<[String; 10]> {
+    let cast = Cast::of(graph);
+    let mut edges: Vec<&v1::Edge> = graph.edges.iter().collect();
+    edges.sort_by_key(|edge| {
+        (
+            cast.name(&edge.client),
+            cast.name(&edge.server),
+            edge.port,
+            &edge.id,
+        )
+    });
+    let retransmits = |view: &Option<v1::EdgeView>| {
+        view.map_or_else(|| "-".to_owned(), |view| view.retransmits.to_string())
+    };
+    edges
+        .into_iter()
+        .map(|edge| {
+            let totals = Totals::of(edge);
+            [
+                one_line(cast.name(&edge.client)),
+                one_line(cast.name(&edge.server)),
+                one_line(&port(edge)),
+                totals.opened.to_string(),
+                totals.failed.to_string(),
+                totals.active.to_string(),
+                bytes(totals.sent),
+                bytes(totals.received),
+                format!(
+                    "{}/{}",
+                    retransmits(&edge.client_view),
+                    retransmits(&edge.server_view)
+                ),
+                time(edge.last_seen.as_ref()),
+            ]
+        })
+        .collect()
+}
+
+fn write_rows(text: &mut String, rows: &[[String; 10]]) {
+    let mut widths = HEADINGS.map(|heading| heading.chars().count());
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    let headings = HEADINGS.map(str::to_owned);
+    for row in std::iter::once(&headings).chain(rows) {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            let cell = if LEFT.contains(&column) {
+                format!("{cell:<width$}  ")
+            } else {
+                format!("{cell:>width$}  ")
+            };
+            line.push_str(&cell);
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+}

@@ -1,0 +1,176 @@
+use insight_proto::v1;
+
+use super::{dot, mermaid, table};
+use crate::graph::testing::{END, START, World, counts, pod, refused, unit};
+use crate::model::{Counters, Coverage, Level};
+
+fn sample() -> v1::Graph {
+    let server = Counters {
+        active: 1,
+        retransmits: 2,
+        ..counts(3, 2000, 1536)
+    };
+    let client = Counters {
+        failed_refused: 4,
+        active: 1,
+        retransmits: 7,
+        ..counts(3, 1536, 2000)
+    };
+    let mut world = World::new()
+        .client(
+            &unit("n1", "web.service"),
+            "10.0.0.1",
+            "10.0.0.2",
+            5432,
+            client,
+        )
+        .server(
+            &pod("n2", "dde1244b-5bb5"),
+            "10.0.0.2",
+            "10.0.0.1",
+            5432,
+            server,
+        )
+        .client(
+            &unit("n1", "web.service"),
+            "10.0.0.1",
+            "192.0.2.7",
+            443,
+            counts(1, 5_000_000, 20),
+        )
+        .client(
+            &unit("n1", "cron.service"),
+            "127.0.0.1",
+            "127.0.0.1",
+            25,
+            refused(2),
+        );
+    let silent = Coverage {
+        from: START,
+        to: END - 60_000,
+        interval_ms: 300_000,
+        live_readout: true,
+        dropped_updates: 0,
+    };
+    world.window.coverage.insert("n1".to_owned(), vec![silent]);
+    world.window.coverage.insert(
+        "n2".to_owned(),
+        vec![Coverage {
+            interval_ms: 5000,
+            ..silent
+        }],
+    );
+    world.graph(Level::Workload)
+}
+
+/// A graph whose names try to leave their quotes.
+fn hostile() -> v1::Graph {
+    let names = [
+        r#"a"];x["b"#,
+        r"back\slash\",
+        "two\nlines\u{1b}[2J",
+        "`<b>|&#{%%}é`",
+    ];
+    let node = |(number, name): (usize, &&str)| v1::Node {
+        id: format!("id\"{number}"),
+        kind: "cgroup".to_owned(),
+        name: (*name).to_owned(),
+        ..v1::Node::default()
+    };
+    let edge = |client: usize, server: usize| v1::Edge {
+        id: format!("{client}{server}"),
+        client: format!("id\"{client}"),
+        server: format!("id\"{server}"),
+        protocol: "tcp".to_owned(),
+        port: 80,
+        ..v1::Edge::default()
+    };
+    v1::Graph {
+        level: "workload".to_owned(),
+        complete: true,
+        nodes: names.iter().enumerate().map(node).collect(),
+        edges: vec![edge(0, 1), edge(2, 3)],
+        ..v1::Graph::default()
+    }
+}
+
+#[test]
+fn a_table() {
+    assert_eq!(table(&sample()), include_str!("golden/table.txt"));
+}
+
+#[test]
+fn a_dot_file() {
+    assert_eq!(dot(&sample()), include_str!("golden/graph.dot"));
+}
+
+#[test]
+fn a_mermaid_chart() {
+    assert_eq!(mermaid(&sample()), include_str!("golden/graph.mmd"));
+}
+
+#[test]
+fn hostile_names_stay_in_their_quotes() {
+    let text = table(&hostile());
+    assert_eq!(text.lines().count(), 5, "{text}");
+    assert!(text.contains(r"two\nlines\u{1b}[2J"), "{text}");
+
+    let text = dot(&hostile());
+    assert!(
+        text.contains(r#"n0 [label="a\"];x[\"b", tooltip="id\"0"];"#),
+        "{text}"
+    );
+    assert!(
+        text.contains(r#"n1 [label="back\\slash\\", tooltip="id\"1"];"#),
+        "{text}"
+    );
+    assert!(
+        text.contains(r#"n2 [label="two\\nlines\\u{1b}[2J", tooltip"#),
+        "{text}"
+    );
+
+    let text = mermaid(&hostile());
+    assert!(text.contains("n0[\"a#34;#93;#59;x#91;#34;b\"]\n"), "{text}");
+    assert!(text.contains("n1[\"back#92;slash#92;\"]\n"), "{text}");
+    assert!(
+        text.contains("n3[\"#96;#60;b#62;#124;#38;#35;#123;#37;#37;#125;é#96;\"]\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_empty_graph_helps() {
+    let graph = World::new().graph(Level::Node);
+    assert!(table(&graph).contains("Is an agent running?"));
+    assert!(dot(&graph).contains("empty [shape=plaintext, label=\"No edges"));
+    assert!(mermaid(&graph).contains("empty[\"No edges"));
+}
+
+#[test]
+fn nodes_of_one_name_are_told_apart() {
+    let world = World::new()
+        .client(
+            &unit("n1", "web"),
+            "10.0.0.1",
+            "10.0.0.2",
+            80,
+            counts(1, 1, 1),
+        )
+        .server(
+            &unit("n2", "web"),
+            "10.0.0.2",
+            "10.0.0.1",
+            80,
+            counts(1, 1, 1),
+        );
+    let text = table(&world.graph(Level::Workload));
+    assert!(text.contains("unit:n1/web  unit:n2/web"), "{text}");
+}
+
+#[test]
+fn an_end_that_is_no_node_is_named_by_its_id() {
+    let mut graph = sample();
+    graph.nodes.clear();
+    assert!(table(&graph).contains("unit:n1/web.service"));
+    assert_eq!(dot(&graph).matches("tooltip=").count(), 5);
+}
