@@ -14,6 +14,9 @@ use super::args::{LogFormat, ServeArgs};
 use super::duration;
 use super::failure::Failure;
 
+/// The store's engine tells of every compaction at "info".
+const DEFAULT_LOG: &str = "info,fjall=warn,lsm_tree=warn";
+
 /// What `serve` runs with.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Config {
@@ -55,7 +58,7 @@ impl Config {
                 })?,
             })?,
             retention: parse_retention(retention.as_deref().unwrap_or("7d"))?,
-            log: args.log.or(file.log).unwrap_or_else(|| "info".into()),
+            log: args.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
         })
     }

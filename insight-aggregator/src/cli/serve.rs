@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::ServeArgs;
@@ -41,12 +42,14 @@ async fn serve(config: Config) -> Result<(), Failure> {
         let (url, retention) = (config.store.clone(), config.retention);
         move || {
             let store = store::open(&url)?;
-            Ledger::open(store, retention, now_ms()).map(Arc::new)
+            Ledger::open(store, retention, now_ms())
+                .map(Arc::new)
+                .with_context(|| format!("reading what the store {url} has"))
         }
     })
     .await
     .unwrap_or_else(|error| Err(error.into()))
-    .map_err(|error| store_failure(&config.store, &error))?;
+    .map_err(|error| store_failure(&error))?;
     let server = Server::start(ledger, config.grpc, config.http)
         .await
         .map_err(|error| start_failure(&error))?;
@@ -93,9 +96,9 @@ impl Signals {
     }
 }
 
-fn store_failure(url: &str, error: &anyhow::Error) -> Failure {
+fn store_failure(error: &anyhow::Error) -> Failure {
     Failure::failed(
-        format!("cannot open the store {url}: {error:#}"),
+        format!("{error:#}"),
         "name a folder that this user may write and that this version made: --store embedded:DIR",
     )
 }

@@ -113,7 +113,7 @@ fn flags_win_over_the_file_and_that_over_defaults() {
         http: "127.0.0.1:3".parse().unwrap(),
         store: "memory:".into(),
         retention: Duration::from_secs(7_200),
-        log: "info".into(),
+        log: "info,fjall=warn,lsm_tree=warn".into(),
         log_format: LogFormat::Json,
     };
     assert_eq!(config, expected);

@@ -1,8 +1,8 @@
 //! The durable record of what was counted, one row a flow end and minute.
 //!
-//! A commit is planned against what is in memory (`plan`), written as one atomic batch, and only then taken into memory
-//! (`state`). Rows hold what the minute has counted so far, so writing one again is harmless. The newest minutes are
-//! answered from memory, older ones from the store; both give the same answer.
+//! A commit is planned against what is in memory (`plan`), written as one atomic batch (`tables`, `codec`), and only then
+//! taken into memory (`state`). Rows hold what the minute has counted so far, so writing one again is harmless. The newest
+//! minutes are answered from memory, older ones from the store (`stored`, `window`); both give the same answer.
 
 mod codec;
 mod map;
@@ -10,13 +10,15 @@ mod plan;
 mod sequences;
 mod state;
 mod stats;
+mod stored;
+mod tables;
 mod totals;
 mod window;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use tokio::sync::watch;
 
 use crate::model::{Report, UnixMs, Window, now_ms};
@@ -25,7 +27,8 @@ use crate::store::Store;
 pub use stats::{Counts, Stats};
 pub use totals::Totals;
 
-use state::State;
+use state::{State, hour_of};
+use stored::{Known, Stored};
 
 /// What became of one report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +60,8 @@ impl Ledger {
     /// milliseconds since 1970; windows older than `retention` may be dropped.
     pub fn open(store: Arc<dyn Store>, retention: Duration, now: UnixMs) -> Result<Self> {
         let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
-        let state = State::new(now);
+        let state = State::load(&Stored(&*store), now, retention)
+            .context("reading the ledger's newest minutes from the store")?;
         Ok(Self {
             store,
             retention,
@@ -71,9 +75,17 @@ impl Ledger {
     /// disk. After an error nothing of them counts, and they may be committed again.
     pub fn commit(&self, reports: Vec<Report>, now: UnixMs) -> Result<Vec<Outcome>> {
         let _writer = self.lock_writer();
-        let (outcomes, changes) = plan::plan(&self.read(), &Nothing, reports, now, self.retention)?;
+        let (outcomes, mut changes) = {
+            let before = Stored(&*self.store);
+            plan::plan(&self.read(), &before, reports, now, self.retention)?
+        };
         let changed = outcomes.contains(&Outcome::Stored);
-        self.write().apply(changes, now);
+        if changed {
+            self.store.put(tables::puts(&changes))?;
+            changes.counts.commits = 1;
+        }
+        let old = self.write().apply(changes, now);
+        drop(old);
         if changed {
             self.changes.send_modify(|version| *version += 1);
         }
@@ -93,9 +105,27 @@ impl Ledger {
     /// See [`Self::window`].
     fn window_at(&self, from: UnixMs, to: UnixMs, now: UnixMs) -> Result<Window> {
         let range = window::Range::new(from, to);
+        let mut recent = window::Builder::default();
+        // Memory and where it starts belong together; the store is read without holding up commits.
+        let (oldest_in_memory, oldest_hour) = {
+            let state = self.read();
+            recent.add_memory(&state, range);
+            (state.floor, hour_of(state.floor))
+        };
         let mut builder = window::Builder::default();
-        let state = self.read();
-        builder.add_memory(&state, range);
+        let mut known = Known::default();
+        let stored = Stored(&*self.store);
+        let hours: Vec<_> = match range.first < oldest_in_memory {
+            true => stored.hours()?,
+            false => Vec::new(),
+        };
+        for minute in range.minutes_of(&hours, oldest_in_memory) {
+            builder.add_minute(stored.minute(minute, &mut known)?);
+        }
+        builder.append(recent);
+        for hour in range.hours_of(&hours, oldest_hour).rev() {
+            builder.name(|wanted| stored.entities(hour, &mut known, wanted))?;
+        }
         Ok(builder.finish(range.from(), range.to(now)))
     }
 
@@ -110,9 +140,20 @@ impl Ledger {
     }
 
     /// Drops windows that ended longer than the retention ago, and says how many.
-    pub fn drop_expired(&self, _now: UnixMs) -> Result<usize> {
+    pub fn drop_expired(&self, now: UnixMs) -> Result<usize> {
         let _writer = self.lock_writer();
-        Ok(0)
+        let kept_from = now.saturating_sub(self.retention);
+        let mut dropped = 0;
+        for table in tables::BY_HOUR {
+            for hour in self.store.windows(table)? {
+                if state::end_of(hour) <= kept_from {
+                    self.store.drop_window(table, hour)?;
+                    dropped += 1;
+                }
+            }
+        }
+        self.write().forget(kept_from, dropped);
+        Ok(dropped)
     }
 
     /// The ledger's own numbers.
@@ -133,24 +174,5 @@ impl Ledger {
     }
 }
 
-/// Nothing was stored before.
-struct Nothing;
-impl plan::Before for Nothing {
-    fn row(&self, _: crate::model::Minute, _: u128) -> Result<Option<crate::model::Sum>> {
-        Ok(None)
-    }
-    fn metrics(
-        &self,
-        _: crate::model::Minute,
-        _: &crate::model::EntityId,
-    ) -> Result<Option<crate::model::Metrics>> {
-        Ok(None)
-    }
-    fn coverage(
-        &self,
-        _: crate::model::Minute,
-        _: &state::Agent,
-    ) -> Result<Vec<crate::model::Coverage>> {
-        Ok(Vec::new())
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -111,12 +111,12 @@ impl<'a> Planner<'a> {
             self.changes.counts.future_reports += 1;
             coverage.to = now;
         }
-        coverage.from = coverage.from.min(coverage.to);
         if coverage.to <= now.saturating_sub(retention).max(0) {
             self.changes.counts.late_reports += 1;
             self.changes.counts.late_rows += report.rows.len() as u64;
             return Ok(outcome);
         }
+        coverage.from = coverage.from.clamp(0, coverage.to);
         self.changes.counts.rows += report.rows.len() as u64;
         self.store(index, report)?;
         Ok(outcome)

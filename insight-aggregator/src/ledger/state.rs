@@ -1,12 +1,15 @@
 //! What the ledger has in memory: the newest minutes, and what is needed to judge and to name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+
+use anyhow::Result;
 
 use super::map::RowMap;
 use super::plan::Changes;
 use super::sequences::Sequences;
 use super::stats::{Counts, Stats};
+use super::stored::{Known, Stored};
 use super::totals::TotalRows;
 use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, RowKey, Sum, UnixMs};
 use crate::store::WindowId;
@@ -32,6 +35,9 @@ pub(super) struct Cells {
     pub(super) coverage: HashMap<Agent, Vec<Coverage>>,
 }
 
+/// What was counted, by minute.
+pub(super) type Minutes = BTreeMap<Minute, Cells>;
+
 /// Entities by hour.
 pub(super) type Entities = BTreeMap<WindowId, HashMap<EntityId, Arc<Entity>>>;
 
@@ -39,14 +45,14 @@ pub(super) type Entities = BTreeMap<WindowId, HashMap<EntityId, Arc<Entity>>>;
 pub(super) struct State {
     /// From this minute on, memory holds everything that the store holds.
     pub(super) floor: Minute,
-    pub(super) minutes: BTreeMap<Minute, Cells>,
+    pub(super) minutes: Minutes,
     /// Of the hours from the floor's on: what the store holds.
     pub(super) entities: Entities,
     pub(super) sequences: Sequences,
     pub(super) totals: TotalRows,
     pub(super) counts: Counts,
-    /// Windows of the edge table in the store.
-    pub(super) windows: usize,
+    /// Hours that the store has rows of.
+    pub(super) hours: BTreeSet<WindowId>,
 }
 
 /// The oldest minute to keep in memory at this time.
@@ -59,23 +65,65 @@ pub(super) fn hour_of(minute: Minute) -> WindowId {
     WindowId::try_from(minute.0.div_euclid(60)).unwrap_or(0)
 }
 
+/// The minutes of an hour.
+pub(super) fn minutes_of(hour: WindowId) -> impl Iterator<Item = Minute> {
+    let first = i64::try_from(hour).unwrap_or(i64::MAX).saturating_mul(60);
+    (first..first.saturating_add(60)).map(Minute)
+}
+
+/// The first moment after an hour, milliseconds since 1970.
+pub(super) fn end_of(hour: WindowId) -> UnixMs {
+    i64::try_from(hour)
+        .unwrap_or(i64::MAX)
+        .saturating_add(1)
+        .saturating_mul(3_600_000)
+}
+
 impl State {
     /// Nothing but the time.
-    pub(super) fn new(now: UnixMs) -> Self {
+    fn new(now: UnixMs) -> Self {
         Self {
             floor: floor_at(now),
-            minutes: BTreeMap::new(),
+            minutes: Minutes::new(),
             entities: BTreeMap::new(),
             sequences: Sequences::default(),
             totals: TotalRows::new(now),
             counts: Counts::default(),
-            windows: 0,
+            hours: BTreeSet::new(),
         }
     }
 
-    /// Takes in what is durable now, and lets go of minutes that became old.
-    pub(super) fn apply(&mut self, changes: Changes, now: UnixMs) {
+    /// What a ledger that stopped here would have in memory, its totals left out.
+    pub(super) fn load(stored: &Stored<'_>, now: UnixMs, retention: i64) -> Result<Self> {
+        let mut state = Self::new(now);
+        let mut known = Known::default();
+        state.sequences = stored.sequences(now.saturating_sub(retention))?;
+        state.hours = stored.hours()?.into_iter().collect();
+        for &hour in state.hours.range(hour_of(state.floor)..) {
+            for minute in minutes_of(hour).filter(|minute| *minute >= state.floor) {
+                let cells = stored.minute(minute, &mut known)?;
+                if cells != Cells::default() {
+                    state.minutes.insert(minute, cells);
+                }
+            }
+            let entities = stored.entities(hour, &mut known, |_| true)?;
+            for entity in &entities {
+                state.totals.name(entity, true);
+            }
+            let by_id = entities
+                .into_iter()
+                .map(|entity| (Arc::clone(&entity.id), entity));
+            state.entities.insert(hour, by_id.collect());
+        }
+        Ok(state)
+    }
+
+    /// Takes in what is durable now, and lets go of minutes that became old: the caller gets them, to free them when readers
+    /// do not wait.
+    #[must_use]
+    pub(super) fn apply(&mut self, changes: Changes, now: UnixMs) -> Minutes {
         for (minute, staged) in changes.minutes {
+            self.hours.insert(hour_of(minute));
             let in_memory = minute >= self.floor;
             let mut cells = in_memory.then(|| self.minutes.entry(minute).or_default());
             for (hash, row) in staged.rows {
@@ -100,18 +148,30 @@ impl State {
         }
         self.sequences.nodes.extend(changes.sequences);
         self.counts += changes.counts;
-        self.advance(now);
+        self.advance(now)
     }
 
     /// Lets go of what became old. The clock may go back; the floor does not.
-    fn advance(&mut self, now: UnixMs) {
+    fn advance(&mut self, now: UnixMs) -> Minutes {
         self.totals.expire(now, &self.entities);
         let floor = floor_at(now);
-        if floor > self.floor {
-            self.floor = floor;
-            self.minutes = self.minutes.split_off(&floor);
-            self.entities = self.entities.split_off(&hour_of(floor));
+        if floor <= self.floor {
+            return Minutes::new();
         }
+        self.floor = floor;
+        self.entities = self.entities.split_off(&hour_of(floor));
+        let kept = self.minutes.split_off(&floor);
+        std::mem::replace(&mut self.minutes, kept)
+    }
+
+    /// Lets go of what the store has dropped because it ended before `kept_from`.
+    pub(super) fn forget(&mut self, kept_from: UnixMs, dropped: usize) {
+        self.hours.retain(|hour| end_of(*hour) > kept_from);
+        self.minutes
+            .retain(|minute, _| end_of(hour_of(*minute)) > kept_from);
+        self.entities.retain(|hour, _| end_of(*hour) > kept_from);
+        self.sequences.forget(kept_from);
+        self.counts.windows_dropped += dropped as u64;
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -122,7 +182,7 @@ impl State {
             total_rows: self.totals.len(),
             nodes: self.sequences.nodes.len(),
             total_rows_overflowed: self.totals.overflowed(),
-            windows: self.windows,
+            windows: self.hours.len(),
             counts: self.counts,
         }
     }

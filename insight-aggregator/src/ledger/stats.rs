@@ -15,7 +15,7 @@ pub struct Stats {
     pub total_rows: usize,
     /// Nodes whose sequences are known.
     pub nodes: usize,
-    /// Windows of the edge table in the store, when they were last counted.
+    /// Hours that the store has rows of.
     pub windows: usize,
     /// Changes of rows that [`super::Totals`] had no room for, since this process started.
     pub total_rows_overflowed: u64,
@@ -44,7 +44,7 @@ pub struct Counts {
     pub future_reports: u64,
     /// Coverages joined with the one before because a minute had too many.
     pub coverages_joined: u64,
-    /// Windows dropped because the retention was over.
+    /// Windows of all tables dropped because the retention was over.
     pub windows_dropped: u64,
 }
 

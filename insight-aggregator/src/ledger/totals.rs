@@ -121,3 +121,37 @@ impl TotalRows {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Protocol, Side};
+
+    #[test]
+    fn a_full_table_counts_what_it_has_no_room_for() {
+        let mut totals = TotalRows::new(0);
+        totals.max_rows = 2;
+        let one = Counters {
+            opened: 1,
+            ..Counters::default()
+        };
+        for hash in [1, 2, 3, 1, 3] {
+            let key = Arc::new(RowKey {
+                side: Side::Client,
+                local: "a".into(),
+                local_addr: [0; 4].into(),
+                remote_addr: [0; 4].into(),
+                port: 0,
+                protocol: Protocol::Tcp,
+                scope: 0,
+            });
+            totals.add(hash, &key, one, 0);
+        }
+        let snapshot = totals.snapshot();
+        assert_eq!((snapshot.rows.len(), snapshot.overflowed), (2, 2));
+        assert_eq!(totals.rows[&1].counters.opened, 2, "known rows still count");
+        totals.expire(IDLE + 1, &Entities::new());
+        totals.add(3, &Arc::clone(&snapshot.rows[0].0), one, IDLE + 1);
+        assert_eq!(totals.len(), 1, "room again");
+    }
+}

@@ -1,12 +1,18 @@
 //! Minutes become the answer for a time range.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::map::RowMap;
-use super::state::{Cell, Cells, State, Widen as _, hour_of};
+use anyhow::Result;
+
+use super::map::{RowHash, RowMap};
+use super::state::{Cell, Cells, State, Widen as _, hour_of, minutes_of};
 use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, UnixMs, Window};
 use crate::store::WindowId;
+
+/// End of the year 9999: times are counted from 1970 to here, so that adding to one never overflows.
+const END_OF_TIME: UnixMs = 253_402_300_799_999;
 
 /// Full minutes, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +24,11 @@ pub(super) struct Range {
 impl Range {
     /// The minutes that a time range touches; at least the one that `from` is in.
     pub(super) fn new(from: UnixMs, to: UnixMs) -> Self {
-        let first = Minute::of(from);
+        let minute = |at: UnixMs| Minute::of(at.clamp(0, END_OF_TIME));
+        let first = minute(from);
         Self {
             first,
-            last: Minute::of(to.saturating_sub(1)).max(first),
+            last: minute(to.saturating_sub(1)).max(first),
         }
     }
 
@@ -35,23 +42,42 @@ impl Range {
         self.last.end().min(now).max(self.from())
     }
 
-    pub(super) fn holds(self, minute: Minute) -> bool {
-        (self.first..=self.last).contains(&minute)
+    /// The range's minutes in these hours, before `end`.
+    pub(super) fn minutes_of(
+        self,
+        hours: &[WindowId],
+        end: Minute,
+    ) -> impl Iterator<Item = Minute> {
+        self.hours_of(hours, WindowId::MAX)
+            .flat_map(minutes_of)
+            .filter(move |minute| (self.first..=self.last).contains(minute) && *minute < end)
+    }
+
+    /// Those of the hours that the range touches, before `end`.
+    pub(super) fn hours_of(
+        self,
+        hours: &[WindowId],
+        end: WindowId,
+    ) -> impl DoubleEndedIterator<Item = WindowId> {
+        let touched = self.hours();
+        hours
+            .iter()
+            .copied()
+            .filter(move |hour| touched.contains(hour) && *hour < end)
     }
 
     /// The first and last hour.
-    pub(super) fn hours(self) -> std::ops::RangeInclusive<WindowId> {
+    fn hours(self) -> RangeInclusive<WindowId> {
         hour_of(self.first)..=hour_of(self.last)
     }
 }
 
-/// Collects minutes, oldest first.
+/// Collects minutes, oldest first, and then the names of what is in them, newest first.
 #[derive(Default)]
 pub(super) struct Builder {
     rows: RowMap<Cell>,
     metrics: HashMap<EntityId, Metrics>,
     coverage: BTreeMap<String, Vec<Coverage>>,
-    /// Of the hours of the range, newer ones in place of older.
     entities: HashMap<EntityId, Arc<Entity>>,
 }
 
@@ -59,67 +85,130 @@ impl Builder {
     /// Adds what memory holds of the range.
     pub(super) fn add_memory(&mut self, state: &State, range: Range) {
         for (_, cells) in state.minutes.range(range.first..=range.last) {
-            self.add_minute(cells);
+            for (hash, cell) in &cells.rows {
+                self.add_row(*hash, cell);
+            }
+            for (id, sample) in &cells.metrics {
+                self.add_metrics(id, *sample);
+            }
+            for ((node, _), coverage) in &cells.coverage {
+                self.add_coverage(node, coverage);
+            }
         }
-        for (_, entities) in state.entities.range(range.hours()) {
-            self.add_entities(entities.values());
+        // Rows that are older than memory may be of entities that only memory has.
+        let all = range.first < state.floor;
+        let wanted = self.wanted();
+        let mut entities = HashMap::new();
+        for (_, of_hour) in state.entities.range(range.hours()) {
+            let of_range = of_hour
+                .iter()
+                .filter(|(id, _)| all || wanted.contains(&***id))
+                .map(|(id, entity)| (Arc::clone(id), Arc::clone(entity)));
+            entities.extend(of_range);
         }
+        self.entities = entities;
     }
 
     /// Adds a minute that is later than those before.
-    pub(super) fn add_minute(&mut self, cells: &Cells) {
-        for (hash, cell) in &cells.rows {
-            self.rows
-                .entry(*hash)
-                .and_modify(|known| {
-                    known.sum.counters += cell.sum.counters;
-                    known.sum.widen(cell.sum.first_seen, cell.sum.last_seen);
-                })
-                .or_insert_with(|| cell.clone());
+    pub(super) fn add_minute(&mut self, cells: Cells) {
+        for (hash, cell) in cells.rows {
+            self.add_row(hash, &cell);
         }
-        for (id, sample) in &cells.metrics {
-            let known = self.metrics.entry(Arc::clone(id)).or_insert(*sample);
-            if known.at <= sample.at {
-                *known = *sample;
-            }
+        for (id, sample) in cells.metrics {
+            self.add_metrics(&id, sample);
         }
-        for ((node, _), coverage) in &cells.coverage {
-            match self.coverage.get_mut(&**node) {
-                Some(known) => known.extend(coverage),
-                None => drop(self.coverage.insert(node.to_string(), coverage.clone())),
-            }
+        for ((node, _), coverage) in cells.coverage {
+            self.add_coverage(&node, &coverage);
         }
     }
 
-    /// Adds the entities of an hour that is later than those before.
-    pub(super) fn add_entities<'a>(&mut self, entities: impl Iterator<Item = &'a Arc<Entity>>) {
-        self.entities
-            .extend(entities.map(|entity| (Arc::clone(&entity.id), Arc::clone(entity))));
+    /// Adds what is later than all before.
+    pub(super) fn append(&mut self, later: Self) {
+        if self.rows.is_empty() {
+            self.rows = later.rows;
+        } else {
+            for (hash, cell) in later.rows {
+                self.add_row(hash, &cell);
+            }
+        }
+        for (id, sample) in later.metrics {
+            self.add_metrics(&id, sample);
+        }
+        for (node, coverage) in later.coverage {
+            self.add_coverage(&node, &coverage);
+        }
+        self.entities.extend(later.entities);
+    }
+
+    fn add_row(&mut self, hash: RowHash, cell: &Cell) {
+        self.rows
+            .entry(hash)
+            .and_modify(|known| {
+                known.sum.counters += cell.sum.counters;
+                known.sum.widen(cell.sum.first_seen, cell.sum.last_seen);
+            })
+            .or_insert_with(|| cell.clone());
+    }
+
+    fn add_metrics(&mut self, id: &EntityId, sample: Metrics) {
+        let known = self.metrics.entry(Arc::clone(id)).or_insert(sample);
+        if known.at <= sample.at {
+            *known = sample;
+        }
+    }
+
+    fn add_coverage(&mut self, node: &str, coverage: &[Coverage]) {
+        match self.coverage.get_mut(node) {
+            Some(known) => known.extend(coverage),
+            None => drop(self.coverage.insert(node.to_owned(), coverage.to_vec())),
+        }
+    }
+
+    /// Ids of all that rows and metrics mention.
+    fn wanted(&self) -> HashSet<&str> {
+        let locals = self.rows.values().map(|cell| &*cell.key.local);
+        locals.chain(self.metrics.keys().map(|id| &**id)).collect()
+    }
+
+    /// Adds those entities of an hour that are mentioned and not named by a later hour. `read` gets those that are wanted.
+    pub(super) fn name(
+        &mut self,
+        read: impl FnOnce(&dyn Fn(&str) -> bool) -> Result<Vec<Arc<Entity>>>,
+    ) -> Result<()> {
+        let mut wanted = self.wanted();
+        wanted.retain(|id| !self.entities.contains_key(*id));
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let named = read(&|id| wanted.contains(id))?;
+        let named = named
+            .into_iter()
+            .map(|entity| (Arc::clone(&entity.id), entity));
+        self.entities.extend(named);
+        Ok(())
     }
 
     /// The answer, with the entities that it mentions.
     pub(super) fn finish(self, from: UnixMs, to: UnixMs) -> Window {
-        let mut entities = HashMap::new();
-        let mut name = |id: &EntityId| {
-            if let Some(entity) = self.entities.get(id)
-                && !entities.contains_key(id)
-            {
-                entities.insert(Arc::clone(id), Entity::clone(entity));
-            }
-        };
-        self.metrics.keys().for_each(&mut name);
-        self.rows.values().for_each(|cell| name(&cell.key.local));
+        let entities = self
+            .wanted()
+            .into_iter()
+            .filter_map(|id| self.entities.get_key_value(id))
+            .map(|(id, entity)| (Arc::clone(id), Entity::clone(entity)))
+            .collect();
         let mut coverage = self.coverage;
         for of_node in coverage.values_mut() {
             of_node.sort_by_key(|coverage| (coverage.from, coverage.to));
         }
-        let rows = self.rows.into_values();
+        let rows = self
+            .rows
+            .into_values()
+            .map(|cell| (Arc::unwrap_or_clone(cell.key), cell.sum))
+            .collect();
         Window {
             from,
             to,
-            rows: rows
-                .map(|cell| (Arc::unwrap_or_clone(cell.key), cell.sum))
-                .collect(),
+            rows,
             entities,
             metrics: self.metrics,
             coverage,

@@ -1,6 +1,7 @@
 //! `/v1/edges/{id}`.
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use serde_json::Value;
 
@@ -12,9 +13,15 @@ use crate::api::edge::{describe, only_edge};
 
 pub(super) async fn edge(
     State(http): State<Http>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     params: Params,
 ) -> Result<Json<Value>, Failure> {
+    let Path(id) = id.map_err(|error| {
+        Failure::bad_request(
+            format!("id: {}", error.body_text()),
+            "an id is 16 hexadecimal digits, as in /v1/graph",
+        )
+    })?;
     let mut values = params.only(&QUESTION)?;
     let query = parse(&http.reader, &question(&mut values))?;
     let level = query.level.as_str();

@@ -2,10 +2,18 @@
 
 use std::net::IpAddr;
 
+use anyhow::{Result, ensure};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::bytes::take;
 use crate::ledger::map::RowHash;
-use crate::model::{Protocol, RowKey, Side};
+use crate::model::{EntityId, Protocol, RowKey, Side};
+
+/// Bits of the first byte: what is set when the measured end is the server's, for UDP, for IPv6 addresses.
+const SERVER: u8 = 1;
+const UDP: u8 = 2;
+const LOCAL_V6: u8 = 4;
+const REMOTE_V6: u8 = 8;
 
 /// Hashes row keys over one buffer.
 #[derive(Default)]
@@ -22,18 +30,15 @@ impl KeyHasher {
     }
 }
 
-/// Appends a key: side and protocol and the addresses' families in one byte, port, scope, addresses, local id.
+/// Appends a key: bits, port, scope, addresses, and to the end the local id.
 pub(super) fn encode(key: &RowKey, to: &mut Vec<u8>) {
-    let side = match key.side {
-        Side::Client => 0,
-        Side::Server => 1,
-    };
-    let protocol = match key.protocol {
-        Protocol::Tcp => 0,
-        Protocol::Udp => 2,
-    };
-    let family = |address: &IpAddr, bit| if address.is_ipv6() { bit } else { 0 };
-    to.push(side | protocol | family(&key.local_addr, 4) | family(&key.remote_addr, 8));
+    let bit = |is_set: bool, bit| if is_set { bit } else { 0 };
+    to.push(
+        bit(key.side == Side::Server, SERVER)
+            | bit(key.protocol == Protocol::Udp, UDP)
+            | bit(key.local_addr.is_ipv6(), LOCAL_V6)
+            | bit(key.remote_addr.is_ipv6(), REMOTE_V6),
+    );
     to.extend_from_slice(&key.port.to_le_bytes());
     to.extend_from_slice(&key.scope.to_le_bytes());
     for address in [key.local_addr, key.remote_addr] {
@@ -43,4 +48,133 @@ pub(super) fn encode(key: &RowKey, to: &mut Vec<u8>) {
         }
     }
     to.extend_from_slice(key.local.as_bytes());
+}
+
+/// The key that these bytes are, all of them; `intern` makes its local id.
+pub(super) fn decode(mut from: &[u8], intern: impl FnOnce(&str) -> EntityId) -> Result<RowKey> {
+    let [bits] = take(&mut from)?;
+    ensure!(
+        bits & !(SERVER | UDP | LOCAL_V6 | REMOTE_V6) == 0,
+        "a key starts with unknown bits {bits:#x}"
+    );
+    let is_set = |bit| bits & bit != 0;
+    let port = u16::from_le_bytes(take(&mut from)?);
+    let scope = u64::from_le_bytes(take(&mut from)?);
+    let mut address = |is_v6| -> Result<IpAddr> {
+        Ok(if is_v6 {
+            take::<16>(&mut from)?.into()
+        } else {
+            take::<4>(&mut from)?.into()
+        })
+    };
+    let local_addr = address(is_set(LOCAL_V6))?;
+    let remote_addr = address(is_set(REMOTE_V6))?;
+    Ok(RowKey {
+        side: if is_set(SERVER) {
+            Side::Server
+        } else {
+            Side::Client
+        },
+        local: intern(std::str::from_utf8(from)?),
+        local_addr,
+        remote_addr,
+        port,
+        protocol: if is_set(UDP) {
+            Protocol::Udp
+        } else {
+            Protocol::Tcp
+        },
+        scope,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Vec<RowKey> {
+        let key = RowKey {
+            side: Side::Client,
+            local: "unit:n/a.service".into(),
+            local_addr: [10, 0, 0, 1].into(),
+            remote_addr: [10, 0, 0, 2].into(),
+            port: 443,
+            protocol: Protocol::Tcp,
+            scope: 0,
+        };
+        let v6 = IpAddr::from([7; 16]);
+        vec![
+            RowKey {
+                side: Side::Server,
+                ..key.clone()
+            },
+            RowKey {
+                protocol: Protocol::Udp,
+                ..key.clone()
+            },
+            RowKey {
+                local_addr: v6,
+                ..key.clone()
+            },
+            RowKey {
+                remote_addr: v6,
+                ..key.clone()
+            },
+            RowKey {
+                local_addr: [10, 0, 0, 2].into(),
+                remote_addr: [10, 0, 0, 1].into(),
+                ..key.clone()
+            },
+            RowKey {
+                port: 65535,
+                ..key.clone()
+            },
+            RowKey {
+                scope: u64::MAX,
+                ..key.clone()
+            },
+            RowKey {
+                local: "".into(),
+                ..key.clone()
+            },
+            key,
+        ]
+    }
+
+    #[test]
+    fn keys_come_back_and_hash_apart() {
+        let mut hasher = KeyHasher::default();
+        let mut hashes = std::collections::HashSet::new();
+        for key in keys() {
+            let mut bytes = Vec::new();
+            encode(&key, &mut bytes);
+            assert_eq!(decode(&bytes, |id| id.into()).unwrap(), key);
+            assert_eq!(hasher.hash(&key), hasher.hash(&key.clone()));
+            assert!(hashes.insert(hasher.hash(&key)), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn the_hash_is_that_of_stored_rows() {
+        let key = keys().pop().unwrap();
+        let hash = KeyHasher::default().hash(&key);
+        assert_eq!(format!("{hash:032x}"), "cb4849ee3383307e7993007608a666cc");
+    }
+
+    #[test]
+    fn broken_keys_are_errors() {
+        let mut bytes = Vec::new();
+        encode(&keys()[2], &mut bytes);
+        for length in 0..31 {
+            assert!(
+                decode(&bytes[..length], |id| id.into()).is_err(),
+                "{length}"
+            );
+        }
+        bytes[0] |= 16;
+        assert!(decode(&bytes, |id| id.into()).is_err());
+        bytes[0] &= !16;
+        bytes.push(0xff);
+        assert!(decode(&bytes, |id| id.into()).is_err(), "not UTF-8");
+    }
 }

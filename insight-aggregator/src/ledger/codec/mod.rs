@@ -1,5 +1,41 @@
 //! How the ledger's rows look in the store.
+//!
+//! Every value starts with the version of its encoding. Rows of flows are written in great numbers and have an encoding of
+//! their own; the others are protobuf messages that only this room knows.
 
+mod bytes;
 mod key;
+mod message;
+mod row;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::store::WindowId;
 
 pub(super) use key::KeyHasher;
+pub(super) use message::{
+    decode_coverage, decode_entity, decode_metrics, decode_sequences, encode_coverage,
+    encode_entity, encode_metrics, encode_sequences,
+};
+pub(super) use row::{decode_key, decode_sum, encode_row};
+
+/// Version of every encoding.
+const VERSION: u8 = 1;
+
+/// The content of a value after its version.
+fn content(value: &[u8]) -> Result<&[u8]> {
+    let (version, content) = value.split_first().context("the value is empty")?;
+    ensure!(
+        *version == VERSION,
+        "the value has version {version}, and this program reads version {VERSION}; start the version that wrote it, \
+         or ask for a time range without it"
+    );
+    Ok(content)
+}
+
+/// Says where a value that cannot be read is.
+pub(super) fn located<T>(result: Result<T>, table: &str, window: WindowId) -> Result<T> {
+    result.with_context(|| {
+        format!("reading table {table}, window {window} (hours since 1970), of the ledger")
+    })
+}

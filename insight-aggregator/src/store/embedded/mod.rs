@@ -27,6 +27,9 @@ const MAX_LOG: u64 = 128 << 20;
 /// Cache of blocks read from disk, bytes.
 const CACHE: u64 = 32 << 20;
 
+/// A row as fjall takes it: tree, key, value.
+type Item = (Keyspace, Vec<u8>, Vec<u8>);
+
 type Windows = BTreeMap<(String, WindowId), Keyspace>;
 
 /// A store in a folder of this machine. One process at a time.
@@ -92,7 +95,7 @@ impl Embedded {
 
     /// The rows as fjall takes them: in order, each place once, since one batch is one moment to fjall and it would keep
     /// either of two.
-    fn arrange(&self, batch: Vec<Put>) -> Result<Vec<(Keyspace, Vec<u8>, Vec<u8>)>> {
+    fn arrange(&self, batch: Vec<Put>) -> Result<Vec<Item>> {
         let mut trees: Vec<(&'static str, WindowId, Keyspace)> = Vec::new();
         let mut rows = Vec::with_capacity(batch.len());
         for put in batch {

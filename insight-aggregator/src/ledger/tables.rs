@@ -1,0 +1,109 @@
+//! The ledger's tables, and how a change is written to them.
+//!
+//! | table | window | partition | clustering | value |
+//! |---|---|---|---|---|
+//! | `edge_1m` | hour | minute | hash of the row's key | the key and what the minute counted so far |
+//! | `metric_1m` | hour | minute | entity id | its newest sample of the minute |
+//! | `coverage_1m` | hour | minute | node, epoch | what the agent could see |
+//! | `entity` | hour | – | entity id | the newest description of the hour |
+//! | `agent_seq` | 0 | `seq` | node | its newest epochs and their durable sequences |
+
+use super::codec;
+use super::plan::Changes;
+use super::state::{Agent, hour_of};
+use crate::model::Minute;
+use crate::store::{Put, WindowId};
+
+/// Rows of flows.
+pub(super) const EDGES: &str = "edge_1m";
+/// CPU and memory.
+pub(super) const METRICS: &str = "metric_1m";
+/// What agents could see.
+pub(super) const COVERAGE: &str = "coverage_1m";
+/// Who the ends are.
+pub(super) const ENTITIES: &str = "entity";
+/// What is durable of each agent.
+pub(super) const SEQUENCES: &str = "agent_seq";
+
+/// The tables whose windows are hours.
+pub(super) const BY_HOUR: [&str; 4] = [EDGES, METRICS, COVERAGE, ENTITIES];
+
+/// The one window of [`SEQUENCES`].
+pub(super) const FOREVER: WindowId = 0;
+
+/// The partition of a minute.
+pub(super) fn of_minute(minute: Minute) -> Vec<u8> {
+    minute.0.to_be_bytes().to_vec()
+}
+
+/// The one partition of an hour's [`ENTITIES`].
+pub(super) fn of_hour() -> Vec<u8> {
+    Vec::new()
+}
+
+/// The one partition of [`SEQUENCES`].
+pub(super) fn of_sequences() -> Vec<u8> {
+    b"seq".to_vec()
+}
+
+/// The clustering key of an agent: the node's name, the epoch in 8 bytes.
+pub(super) fn of_agent((node, epoch): &Agent) -> Vec<u8> {
+    [node.as_bytes(), &epoch.to_be_bytes()].concat()
+}
+
+/// The agent of a clustering key.
+pub(super) fn agent(clustering: &[u8]) -> Option<(&str, u64)> {
+    let (node, epoch) = clustering.split_last_chunk()?;
+    Some((std::str::from_utf8(node).ok()?, u64::from_be_bytes(*epoch)))
+}
+
+/// Everything that a commit writes.
+pub(super) fn puts(changes: &Changes) -> Vec<Put> {
+    let rows = |cells: &super::plan::StagedCells| {
+        cells.rows.len() + cells.metrics.len() + cells.coverage.len()
+    };
+    let mut puts = Vec::with_capacity(
+        changes.minutes.values().map(rows).sum::<usize>() + changes.sequences.len(),
+    );
+    let mut buffer = Vec::new();
+    for (minute, cells) in &changes.minutes {
+        let put = |table, clustering, value| Put {
+            table,
+            window: hour_of(*minute),
+            partition: of_minute(*minute),
+            clustering,
+            value,
+        };
+        puts.extend(cells.rows.iter().map(|(hash, row)| {
+            let value = codec::encode_row(*minute, &row.cell.key, &row.cell.sum, &mut buffer);
+            put(EDGES, hash.to_be_bytes().to_vec(), value)
+        }));
+        puts.extend(cells.metrics.iter().map(|(id, sample)| {
+            put(
+                METRICS,
+                id.as_bytes().to_vec(),
+                codec::encode_metrics(sample),
+            )
+        }));
+        puts.extend(cells.coverage.iter().map(|(agent, coverage)| {
+            put(COVERAGE, of_agent(agent), codec::encode_coverage(coverage))
+        }));
+    }
+    for (hour, entities) in &changes.entities {
+        puts.extend(entities.values().map(|entity| Put {
+            table: ENTITIES,
+            window: *hour,
+            partition: of_hour(),
+            clustering: entity.id.as_bytes().to_vec(),
+            value: codec::encode_entity(entity),
+        }));
+    }
+    puts.extend(changes.sequences.iter().map(|(node, sequences)| Put {
+        table: SEQUENCES,
+        window: FOREVER,
+        partition: of_sequences(),
+        clustering: node.as_bytes().to_vec(),
+        value: codec::encode_sequences(sequences),
+    }));
+    puts
+}

@@ -1,0 +1,187 @@
+//! What readers get: ranges, names, totals.
+
+use super::*;
+
+fn commit(ledger: &Ledger, report: Report, now: UnixMs) {
+    let outcomes = ledger.commit(vec![report], now).unwrap();
+    assert_eq!(outcomes, [Outcome::Stored]);
+}
+
+#[test]
+fn a_range_is_widened_to_minutes_but_not_past_now() {
+    let (_, ledger) = ledger(START);
+    for (from, to, now, expected) in [
+        (
+            START + 1,
+            START + MINUTE,
+            START + HOUR,
+            (START, START + MINUTE),
+        ),
+        (
+            START,
+            START + MINUTE + 1,
+            START + HOUR,
+            (START, START + 2 * MINUTE),
+        ),
+        (START, START + MINUTE - 1, START + 7, (START, START + 7)),
+        (START, START + HOUR, START + 7, (START, START + 7)),
+        (START + 5, START + 5, START + HOUR, (START, START + MINUTE)),
+        (
+            START + 5,
+            START - HOUR,
+            START + HOUR,
+            (START, START + MINUTE),
+        ),
+        (
+            START + HOUR,
+            START + 2 * HOUR,
+            START,
+            (START + HOUR, START + HOUR),
+        ),
+    ] {
+        let window = ledger.window_at(from, to, now).unwrap();
+        assert_eq!((window.from, window.to), expected);
+        assert!(window.rows.is_empty());
+    }
+    let whole = ledger.window(i64::MIN, i64::MAX);
+    assert!(whole.unwrap().to <= now_ms(), "the clock's now");
+}
+
+#[test]
+fn every_row_is_named_in_every_hour_and_names_are_the_newest() {
+    let (store, ledger) = ledger(START);
+    let row = [(key("a", 1), opened(1, 1))];
+    for (sequence, minute, name) in [(1, 1, "old"), (2, 2, "new"), (3, 62, "new")] {
+        let to = START + minute * MINUTE;
+        let mut report = report("n", sequence, to, &row);
+        report.entities = vec![entity("a", name), entity("not mentioned", name)];
+        commit(&ledger, report, to);
+    }
+    let scan =
+        |hour| crate::store::Scan::partition("entity", (START / HOUR) as u64 + hour, Vec::new());
+    assert_eq!(store.scan(&scan(0)).unwrap().len(), 2);
+    assert_eq!(
+        store.scan(&scan(1)).unwrap().len(),
+        2,
+        "again in a new hour"
+    );
+    let cold = Ledger::open(store, RETENTION, START + 5 * HOUR).unwrap();
+    for ledger in [&ledger, &cold] {
+        for minute in [0, 1, 61] {
+            let from = START + minute * MINUTE;
+            let window = ledger.window_at(from, from + MINUTE, i64::MAX).unwrap();
+            assert_eq!(window.entities.len(), 1);
+            assert_eq!(window.entities["a"], entity("a", "new"));
+        }
+    }
+}
+
+#[test]
+fn a_name_that_changes_back_is_written() {
+    let (store, ledger) = ledger(START);
+    for (sequence, name) in [(1, "a"), (2, "b"), (3, "a"), (4, "a")] {
+        let mut report = report("n", sequence, START, &[(key("x", 1), opened(1, 1))]);
+        report.entities = vec![entity("x", name)];
+        commit(&ledger, report, START);
+    }
+    let reopened = Ledger::open(store, RETENTION, START).unwrap();
+    let window = reopened.window_at(START - 1, START, START).unwrap();
+    assert_eq!(window.entities["x"].name, "a");
+}
+
+#[test]
+fn totals_grow_from_the_start_of_the_process() {
+    let (store, ledger) = ledger(START);
+    commit(
+        &ledger,
+        report("n", 1, START, &[(key("a", 1), opened(2, 3))]),
+        START,
+    );
+    let later = START + 10 * MINUTE;
+    commit(
+        &ledger,
+        report("n", 2, later, &[(key("a", 1), opened(4, 1))]),
+        later,
+    );
+    let totals = ledger.totals();
+    let [(row, counters)] = &totals.rows[..] else {
+        panic!("one row: {totals:?}");
+    };
+    assert_eq!(**row, key("a", 1));
+    assert_eq!(*counters, opened(6, 1));
+    assert_eq!(totals.entities["a"].name, "name");
+
+    let reopened = Ledger::open(store, RETENTION, later).unwrap();
+    assert!(reopened.totals().rows.is_empty());
+    commit(
+        &reopened,
+        report("n", 3, later, &[(key("a", 1), opened(1, 1))]),
+        later,
+    );
+    let totals = reopened.totals();
+    assert_eq!(totals.rows[0].1, opened(1, 1));
+    assert!(
+        totals.entities.contains_key("a"),
+        "named though its entity was known before"
+    );
+}
+
+#[test]
+fn idle_totals_are_forgotten_and_come_back_named() {
+    let (_, ledger) = ledger(START);
+    let both = [(key("a", 1), opened(1, 1)), (key("b", 1), opened(1, 1))];
+    commit(&ledger, report("n", 1, START, &both), START);
+    let ports = |ledger: &Ledger| {
+        let totals = ledger.totals();
+        assert!(
+            totals
+                .rows
+                .iter()
+                .all(|(key, _)| totals.entities.contains_key(&key.local))
+        );
+        let mut locals: Vec<_> = totals
+            .rows
+            .iter()
+            .map(|(key, _)| key.local.to_string())
+            .collect();
+        locals.sort();
+        locals.concat()
+    };
+    for (sequence, minute, expected) in [(2, 30, "ab"), (3, 60, "ab"), (4, 66, "a")] {
+        let now = START + minute * MINUTE;
+        commit(&ledger, report("n", sequence, now, &both[..1]), now);
+        assert_eq!(ports(&ledger), expected, "after {minute} minutes");
+    }
+    let now = START + 67 * MINUTE;
+    commit(&ledger, report("n", 5, now, &both), now);
+    assert_eq!(ports(&ledger), "ab");
+}
+
+#[test]
+fn windows_older_than_the_retention_are_dropped_and_no_others() {
+    let (store, ledger) = ledger(START);
+    for hour in 0..8 {
+        let to = START + hour * HOUR + MINUTE;
+        let mut report = report("n", hour as u64 + 1, to, &[(key("a", 1), opened(1, 1))]);
+        report.metrics = vec![("a".into(), sample(to, 1))];
+        commit(&ledger, report, to);
+    }
+    assert_eq!(ledger.stats().windows, 8);
+    // The first hour ends at START + 1 h, and is kept for 6 h from there.
+    assert_eq!(ledger.drop_expired(START + 7 * HOUR - 1).unwrap(), 0);
+    assert_eq!(ledger.drop_expired(START + 7 * HOUR).unwrap(), 4);
+    assert_eq!(ledger.drop_expired(START + 8 * HOUR).unwrap(), 4);
+    assert_eq!(ledger.drop_expired(START + 8 * HOUR).unwrap(), 0);
+    let stats = ledger.stats();
+    assert_eq!((stats.windows, stats.counts.windows_dropped), (6, 8));
+    for table in ["edge_1m", "metric_1m", "coverage_1m", "entity"] {
+        assert_eq!(store.windows(table).unwrap().len(), 6, "{table}");
+    }
+    let all = ledger.window_at(START, START + 9 * HOUR, i64::MAX).unwrap();
+    assert_eq!(all.rows[&key("a", 1)].counters.opened, 6);
+    assert_eq!(ledger.durable_sequence("n", 7), 8, "sequences stay");
+    ledger.drop_expired(START + 40 * HOUR).unwrap();
+    let all = ledger.window_at(START, START + 9 * HOUR, i64::MAX).unwrap();
+    assert!(all.rows.is_empty(), "memory lets go too");
+    assert_eq!(ledger.stats().nodes, 0);
+}
