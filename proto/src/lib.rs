@@ -9,6 +9,8 @@ pub mod json;
 #[expect(
     clippy::all,
     clippy::pedantic,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
     missing_docs,
     unused_qualifications,
     reason = "generated code"

@@ -24,7 +24,10 @@ impl AsRawFd for Ring {
 
 impl Doorbell {
     pub(super) fn new(ring: RingBuf<MapData>) -> Result<Self> {
-        #[expect(unsafe_code, reason = "tokio wants the promise that the descriptor stays")]
+        #[expect(
+            unsafe_code,
+            reason = "tokio wants the promise that the descriptor stays"
+        )]
         // SAFETY: the ring buffer owns its descriptor, keeps it for life, and lives as long as its registration.
         let ring = unsafe { AsyncFd::register(Ring(ring)) };
         let ring = ring.context("watch the ring buffer of new flows")?;

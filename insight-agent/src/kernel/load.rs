@@ -151,6 +151,11 @@ impl Kernel {
             .all(|probe| probe.attached || !probe.required)
     }
 
+    /// Whether open connections are read.
+    pub fn reads_live(&self) -> bool {
+        self.readout.is_some()
+    }
+
     /// Room in the flow map.
     pub fn max_flows(&self) -> u32 {
         self.max_flows

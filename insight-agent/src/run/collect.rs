@@ -1,0 +1,141 @@
+//! One reading of everything, and the batch it makes.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use insight_ebpf::abi::FlowKey;
+use insight_proto::v1::{AgentStatus, Batch};
+
+use crate::boot;
+use crate::cgroups::{Sample, Stats, Tree};
+use crate::config::Config;
+use crate::flows::{Accounts, FlowRow, Live, batch_columns};
+use crate::kernel::Kernel;
+use crate::status::{FlowMap, Status};
+
+/// What the last reading came to, for the status.
+#[derive(Default)]
+struct Reading {
+    took: Duration,
+    readout: Duration,
+    flow_map: FlowMap,
+}
+
+/// Reads the kernel and the cgroups.
+pub(super) struct Collector {
+    accounts: Accounts,
+    tree: Tree,
+    stats: Stats,
+    samples: Vec<Sample>,
+    from_unix_ms: i64,
+    last: Reading,
+}
+
+impl Collector {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            accounts: Accounts::default(),
+            tree: Tree::new(config.cgroup_root.clone(), config.cgroup_mount.clone()),
+            stats: Stats::new(config.cgroup_mount.clone(), config.cgroup_v1.clone()),
+            samples: Vec::new(),
+            from_unix_ms: boot::now_unix_ms(),
+            last: Reading::default(),
+        }
+    }
+
+    /// Counting begins.
+    pub(super) fn begin(&mut self, kernel: &mut Kernel) -> Result<()> {
+        self.accounts = Accounts::begin(&kernel.take_baseline()?);
+        self.from_unix_ms = boot::now_unix_ms();
+        Ok(())
+    }
+
+    /// A full reading. Closed connections first: one that closes in between is then missing until the next reading, and never
+    /// counted twice.
+    pub(super) fn read(&mut self, kernel: &mut Kernel) -> Result<()> {
+        let start = Instant::now();
+        let closed = kernel.closed()?;
+        let before_sockets = Instant::now();
+        let live = kernel.live()?.map(|records| Live::of(&records));
+        self.last.readout = before_sockets.elapsed();
+        self.last.flow_map.used = closed.len() as u64;
+        self.accounts.update(&closed, live.as_ref());
+        self.samples = self
+            .stats
+            .sample(&mut self.tree)
+            .context("read the cgroups' CPU and memory")?;
+        self.last.took = start.elapsed();
+        Ok(())
+    }
+
+    /// What changed since the last batch.
+    pub(super) fn batch(&mut self, kernel: &Kernel) -> Result<Batch> {
+        let rows = self.accounts.take(Instant::now());
+        let mut batch = self.build(kernel, &rows)?;
+        batch.metrics = self
+            .samples
+            .iter()
+            .map(|sample| sample.metrics.clone())
+            .collect();
+        let named: HashSet<u64> = batch.owners.iter().map(|owner| owner.cgroup_id).collect();
+        let more = self
+            .samples
+            .iter()
+            .filter(|sample| !named.contains(&sample.owner.cgroup_id));
+        batch
+            .owners
+            .extend(more.map(|sample| (*sample.owner).clone()));
+        Ok(batch)
+    }
+
+    /// New flows, before the interval is over.
+    pub(super) fn early_batch(
+        &mut self,
+        kernel: &Kernel,
+        keys: &[FlowKey],
+    ) -> Result<Option<Batch>> {
+        for key in keys {
+            if let Some(totals) = kernel.closed_of(key)? {
+                self.accounts.appeared(key, &totals);
+            }
+        }
+        let rows = self.accounts.take(Instant::now());
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        self.build(kernel, &rows).map(Some)
+    }
+
+    fn build(&mut self, kernel: &Kernel, rows: &[FlowRow]) -> Result<Batch> {
+        let overflow = kernel.overflow()?;
+        self.last.flow_map.dropped_updates = overflow.updates;
+        self.last.flow_map.size = u64::from(kernel.max_flows());
+        let cgroups: HashSet<u64> = rows.iter().map(|row| row.key.cgroup).collect();
+        let to_unix_ms = boot::now_unix_ms().max(self.from_unix_ms);
+        let batch = Batch {
+            from_unix_ms: self.from_unix_ms,
+            to_unix_ms,
+            flows: Some(batch_columns(rows)),
+            owners: cgroups.into_iter().map(|id| self.tree.owner(id)).collect(),
+            status: Some(AgentStatus {
+                live_readout: kernel.reads_live(),
+                dropped_updates: self.last.flow_map.dropped_updates,
+                flow_map_used: self.last.flow_map.used,
+                flow_map_size: self.last.flow_map.size,
+            }),
+            ..Batch::default()
+        };
+        self.from_unix_ms = to_unix_ms;
+        Ok(batch)
+    }
+
+    /// Shows the last reading.
+    pub(super) fn tell(&self, status: &Status) {
+        status.set_flow_map(self.last.flow_map);
+        status.set_readout(self.last.readout);
+        status.set_tree(self.tree.stats());
+        status.set_samples(self.samples.clone(), self.stats.skipped());
+        status.collected(self.last.took);
+    }
+}
