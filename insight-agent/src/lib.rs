@@ -1,8 +1,9 @@
 //! The agent: counts every flow and container of one Linux node and reports them to an aggregator.
 //!
-//! [`args`] become a [`config`], [`cgroups`] names who owns a flow and reads what containers use, [`status`] holds what
-//! the agent knows of itself, [`http`] shows it, [`explain`] answers "why is it called that?".
+//! [`args`] become a [`config`], [`cgroups`] names who owns a flow and reads what containers use.
 
+pub mod args;
 pub mod boot;
 pub mod cgroups;
+pub mod config;
 pub mod shutdown;
