@@ -7,11 +7,10 @@ use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
-  insight-agent run                                        count this node, report to http://127.0.0.1:7701
+  insight-agent run                   count this node
   insight-agent run --aggregator http://insight:7701 --interval 10s
-  insight-agent run --cgroup-root /sys/fs/cgroup/kubepods  count pods only
-  insight-agent doctor                                     what does this kernel support?
-  insight-agent explain 4711                               who owns the flows of process 4711, and why?";
+  insight-agent doctor                what does this kernel support?
+  insight-agent explain 4711          who owns the flows of process 4711?";
 
 const RUN_EXAMPLES: &str = "\
 Each setting is taken from the flag, else the environment, else the file, else the default.
@@ -22,6 +21,7 @@ The file is TOML; its keys are the flags' names with _ for -:
 
 Examples:
   insight-agent run --aggregator http://127.0.0.1:7701 --node-name n1
+  insight-agent run --cgroup-root /sys/fs/cgroup/kubepods.slice
   INSIGHT_INTERVAL=1s insight-agent run --config /etc/insight/agent.toml";
 
 const EXPLAIN_EXAMPLES: &str = "\

@@ -4,12 +4,13 @@
 
 mod check;
 mod layers;
+mod setting;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use layers::Setting;
+pub use setting::Setting;
 
 use crate::args::RunArgs;
 use crate::boot;

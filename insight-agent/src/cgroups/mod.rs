@@ -1,6 +1,6 @@
 //! Cgroups: who owns a flow, and what containers use.
 //!
-//! [`parse`] names a path, [`proc_file`] names a process by its `/proc/<pid>/cgroup`, [`mount`] finds the hierarchies,
+//! [`parse()`] names a path, [`proc_file`] names a process by its `/proc/<pid>/cgroup`, [`mount`] finds the hierarchies,
 //! [`tree`] keeps cgroup id → owner, [`stats`] reads CPU and memory.
 //!
 //! The key is the cgroup id: the inode number of the cgroup v2 directory, which the kernel also keeps in every socket.

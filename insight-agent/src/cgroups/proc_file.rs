@@ -84,7 +84,8 @@ fn agree<'a>(named: &[&(Line<'a>, Identity)]) -> Option<Verdict<'a>> {
         {
             return Some(Verdict::Ambiguous(best.0.clone(), other.0.clone()));
         }
-        if best.1.container_id.is_none() && other.1.container_id.is_some() {
+        let worth = |line: &Line<'_>, identity: &Identity| (identity.has_container(), line.is_v2());
+        if worth(&other.0, &other.1) > worth(&best.0, &best.1) {
             best = other;
         }
     }

@@ -96,3 +96,12 @@ fn odd_lines_are_skipped() {
     let colons = format!("0::/a.slice:docker:{KIND}\n");
     assert_eq!(named(&colons).container_id.as_deref(), Some(KIND));
 }
+
+#[test]
+fn of_lines_that_agree_the_v2_line_is_named() {
+    let text = format!("4:memory:/docker/{KIND}\n0::/docker/{KIND}\n1:cpu:/docker/{KIND}\n");
+    match decide(&text) {
+        Verdict::Named(line, _) => assert!(line.is_v2()),
+        other => panic!("{other:?}"),
+    }
+}

@@ -33,6 +33,7 @@ pub struct Stats {
     mount: PathBuf,
     v1: V1,
     files: Files,
+    limit: usize,
     skipped: u64,
 }
 
@@ -43,6 +44,7 @@ impl Stats {
             mount,
             v1,
             files: Files::default(),
+            limit: MAX_SAMPLES,
             skipped: 0,
         }
     }
@@ -59,8 +61,8 @@ impl Stats {
         wanted.sort_unstable_by(|(rank, entry), (other_rank, other)| {
             (rank, &entry.owner.path).cmp(&(other_rank, &other.owner.path))
         });
-        self.skipped += wanted.len().saturating_sub(MAX_SAMPLES) as u64;
-        wanted.truncate(MAX_SAMPLES);
+        self.skipped += wanted.len().saturating_sub(self.limit) as u64;
+        wanted.truncate(self.limit);
         let samples = wanted
             .into_iter()
             .filter_map(|(rank, entry)| self.read(rank == PLAIN, &entry.owner));

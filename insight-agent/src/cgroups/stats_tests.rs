@@ -93,9 +93,9 @@ fn a_cgroup_without_any_file_has_no_sample() {
 }
 
 #[test]
-fn too_many_are_cut_and_counted() {
+fn too_many_are_cut_and_counted_the_same_ones_each_time() {
     let mount = tempfile::tempdir().unwrap();
-    for n in 0..MAX_SAMPLES + 2 {
+    for n in 0..5 {
         write(
             mount.path(),
             &format!("u{n}.service"),
@@ -105,6 +105,12 @@ fn too_many_are_cut_and_counted() {
     }
     let mut tree = Tree::new(mount.path().to_owned(), mount.path().to_owned());
     let mut stats = Stats::new(mount.path().to_owned(), V1::default());
-    assert_eq!(stats.sample(&mut tree).unwrap().len(), MAX_SAMPLES);
-    assert_eq!(stats.skipped(), 2);
+    assert_eq!(stats.limit, MAX_SAMPLES);
+    stats.limit = 2;
+    for skipped in [3, 6] {
+        let samples = stats.sample(&mut tree).unwrap();
+        let units: Vec<_> = samples.iter().map(|s| s.owner.unit.as_str()).collect();
+        assert_eq!(units, ["u0.service", "u1.service"]);
+        assert_eq!(stats.skipped(), skipped);
+    }
 }

@@ -147,15 +147,15 @@ fn plain_cgroups_are_named_by_a_process_once_there_is_one() {
 }
 
 #[test]
-fn five_thousand_cgroups() {
+fn many_new_cgroups_cost_one_walk() {
     let fixture = Fixture::new();
     let mut ids = Vec::new();
-    for n in 0..5_000 {
+    for n in 0..300 {
         ids.push(fixture.make(&format!("kubepods/pod{n:08}-2222-3333-4444-555555555555")));
     }
     let mut tree = fixture.tree("/");
     for id in ids {
         assert_eq!(tree.owner(id).level, "pod");
     }
-    assert_eq!((tree.stats().walks, tree.stats().known), (1, 5_002));
+    assert_eq!((tree.stats().walks, tree.stats().known), (1, 302));
 }
