@@ -1,0 +1,152 @@
+//! The command line as typed. What it means, together with the environment and the file, is decided in
+//! [`config`](crate::config).
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  insight-agent run                   count this node
+  insight-agent run --aggregator http://insight:7701 --interval 10s
+  insight-agent doctor                what does this kernel support?
+  insight-agent explain 4711          who owns the flows of process 4711?";
+
+const RUN_EXAMPLES: &str = "\
+Each setting is taken from the flag, else the environment, else the file, else the default.
+The file is TOML; its keys are the flags' names with _ for -:
+  aggregator = \"http://insight:7701\"
+  interval = \"10s\"
+  max_flows = 65536
+
+Examples:
+  insight-agent run --aggregator http://127.0.0.1:7701 --node-name n1
+  insight-agent run --cgroup-root /sys/fs/cgroup/kubepods.slice
+  INSIGHT_INTERVAL=1s insight-agent run --config /etc/insight/agent.toml";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  insight-agent explain /kubepods/burstable/pod095e82d2-713c-467a-a18a-cbb50a075296
+  insight-agent explain 4711 1
+  insight-agent explain --json 6d1234da0f5a";
+
+/// Counts every flow and container of one Linux node, in the kernel, and reports them to an aggregator.
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(name = "insight-agent", version, after_help = EXAMPLES)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Verb {
+    /// Count and report until SIGINT or SIGTERM.
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(RunArgs),
+    /// Say what this kernel supports, what it does not, why, and what that costs. Exit status 1: flows cannot be counted.
+    Doctor {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say how a cgroup is named, and why.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain {
+        /// Print one JSON object a line.
+        #[arg(long)]
+        json: bool,
+        /// A cgroup path (starts with /), a process id, or the first 12 or more digits of a container id.
+        #[arg(required = true, value_name = "PATH|PID|CONTAINER-ID")]
+        what: Vec<String>,
+    },
+}
+
+/// Flags of `run`, as text; `None` where not given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
+pub struct RunArgs {
+    /// Where to report [env: INSIGHT_AGGREGATOR] [default: http://127.0.0.1:7701]
+    #[arg(long, value_name = "URL")]
+    pub aggregator: Option<String>,
+    /// This node's name, as in Kubernetes where there is one [env: INSIGHT_NODE_NAME] [default: the host name]
+    #[arg(long, value_name = "NAME")]
+    pub node_name: Option<String>,
+    /// The directory of the cgroup v2 tree in and below which sockets are counted [env: INSIGHT_CGROUP_ROOT] [default:
+    /// the cgroup v2 mount]
+    #[arg(long, value_name = "PATH")]
+    pub cgroup_root: Option<String>,
+    /// How often to report, 100ms to 10m [env: INSIGHT_INTERVAL] [default: 5s]
+    #[arg(long, value_name = "TIME")]
+    pub interval: Option<String>,
+    /// Address of /metrics, /healthz, /readyz and /status [env: INSIGHT_LISTEN] [default: 127.0.0.1:7702]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Room for flows in the kernel, 16 to 4194304 [env: INSIGHT_MAX_FLOWS] [default: 65536]
+    #[arg(long, value_name = "N")]
+    pub max_flows: Option<String>,
+    /// What to log: error, warn, info, debug, trace, or target=level,… [env: INSIGHT_LOG] [default: info]
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<String>,
+    /// A TOML file with settings [env: INSIGHT_CONFIG]
+    #[arg(long, value_name = "FILE", env = "INSIGHT_CONFIG", hide_env = true)]
+    pub config: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn verbs() {
+        let parse = |line: &str| Args::try_parse_from(line.split(' '));
+        assert_eq!(
+            parse("insight-agent explain --json 1 /a").unwrap().verb,
+            Verb::Explain {
+                json: true,
+                what: vec!["1".to_owned(), "/a".to_owned()]
+            }
+        );
+        assert_eq!(
+            parse("insight-agent doctor").unwrap().verb,
+            Verb::Doctor { json: false }
+        );
+        assert!(parse("insight-agent explain").is_err());
+        assert!(parse("insight-agent").is_err());
+        assert!(parse("insight-agent run --agregator x").is_err());
+    }
+
+    #[test]
+    fn help_shows_defaults_variables_and_examples() {
+        let mut command = Args::command();
+        let help = command
+            .find_subcommand_mut("run")
+            .unwrap()
+            .render_long_help();
+        let help = help
+            .to_string()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        for expected in
+            crate::config::Setting::ALL.map(|s| format!("[env: {}] [default: ", s.env()))
+        {
+            assert!(help.contains(&expected), "{expected} in {help}");
+        }
+        for expected in [
+            "[default: 5s]",
+            "[default: 65536]",
+            "[default: 127.0.0.1:7702]",
+            "Examples:",
+        ] {
+            assert!(help.contains(expected), "{expected} in {help}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The settings of `run`, each with its three spellings and its default.
+
+use crate::args::RunArgs;
+
+/// One setting of `run`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// `--aggregator`.
+    Aggregator,
+    /// `--node-name`.
+    NodeName,
+    /// `--cgroup-root`.
+    CgroupRoot,
+    /// `--interval`.
+    Interval,
+    /// `--listen`.
+    Listen,
+    /// `--max-flows`.
+    MaxFlows,
+    /// `--log`.
+    Log,
+}
+
+impl Setting {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Aggregator,
+        Self::NodeName,
+        Self::CgroupRoot,
+        Self::Interval,
+        Self::Listen,
+        Self::MaxFlows,
+        Self::Log,
+    ];
+
+    /// Its key in the file.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Aggregator => "aggregator",
+            Self::NodeName => "node_name",
+            Self::CgroupRoot => "cgroup_root",
+            Self::Interval => "interval",
+            Self::Listen => "listen",
+            Self::MaxFlows => "max_flows",
+            Self::Log => "log",
+        }
+    }
+
+    /// Its environment variable.
+    pub fn env(self) -> String {
+        format!("INSIGHT_{}", self.key().to_uppercase())
+    }
+
+    /// Its flag.
+    pub fn flag(self) -> String {
+        format!("--{}", self.key().replace('_', "-"))
+    }
+
+    pub(super) fn default(self) -> &'static str {
+        match self {
+            Self::Aggregator => "http://127.0.0.1:7701",
+            // Found on the machine.
+            Self::NodeName | Self::CgroupRoot => "",
+            Self::Interval => "5s",
+            Self::Listen => "127.0.0.1:7702",
+            Self::MaxFlows => "65536",
+            Self::Log => "info",
+        }
+    }
+
+    pub(super) fn given(self, args: &RunArgs) -> Option<&String> {
+        match self {
+            Self::Aggregator => args.aggregator.as_ref(),
+            Self::NodeName => args.node_name.as_ref(),
+            Self::CgroupRoot => args.cgroup_root.as_ref(),
+            Self::Interval => args.interval.as_ref(),
+            Self::Listen => args.listen.as_ref(),
+            Self::MaxFlows => args.max_flows.as_ref(),
+            Self::Log => args.log.as_ref(),
+        }
+    }
+}
