@@ -1,3 +1,77 @@
-//! The agent: counts every flow and container of one Linux node, in the kernel, and reports them to an aggregator.
+//! The program `insight-agent`: parses its arguments and does what they say.
 
-fn main() {}
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use insight_agent::args::{Args, RunArgs, Verb};
+use insight_agent::config::{Config, ConfigError};
+use insight_agent::explain::explain;
+use insight_agent::{kernel, run};
+use tracing_subscriber::EnvFilter;
+
+/// `EX_USAGE` of sysexits.h: wrong arguments.
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                USAGE.into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let done = match args.verb {
+        Verb::Run(args) => count(&args),
+        Verb::Doctor { json } => doctor(json),
+        Verb::Explain { json, what } => {
+            explain(&what, json, &mut std::io::stdout()).map(|()| ExitCode::SUCCESS)
+        }
+    };
+    done.unwrap_or_else(|error| {
+        let _ = writeln!(std::io::stderr(), "insight-agent: {error:#}");
+        if error.is::<ConfigError>() {
+            ConfigError::EXIT_CODE.into()
+        } else {
+            ExitCode::FAILURE
+        }
+    })
+}
+
+fn count(args: &RunArgs) -> Result<ExitCode> {
+    let config = Config::load(args)?;
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_new(&config.log)?)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("start the runtime")?
+        .block_on(run::run(config))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn doctor(json: bool) -> Result<ExitCode> {
+    let diagnosis = kernel::diagnose(run::btf_path());
+    let text = if json {
+        serde_json::to_string_pretty(&diagnosis)? + "\n"
+    } else {
+        diagnosis.text()
+    };
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("print")?;
+    Ok(if diagnosis.counts_flows {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

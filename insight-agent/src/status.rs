@@ -8,23 +8,7 @@ use serde::Serialize;
 use crate::boot::now_unix_ms;
 use crate::cgroups::Sample;
 use crate::cgroups::tree::TreeStats;
-
-/// One program in the kernel.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Probe {
-    /// Its name, for example "life".
-    pub name: String,
-    /// Where it hooks the kernel.
-    pub hook: String,
-    /// Without it no flow can be counted.
-    pub required: bool,
-    /// Whether it runs.
-    pub attached: bool,
-    /// Why it does not run.
-    pub reason: Option<String>,
-    /// What is lost because it does not run.
-    pub lost: Option<String>,
-}
+use crate::kernel::Probe;
 
 /// The kernel's flow map.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -278,14 +262,15 @@ fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S
 mod tests {
     use super::*;
 
-    fn probe(name: &str, required: bool, attached: bool) -> Probe {
+    fn probe(name: &'static str, required: bool, attached: bool) -> Probe {
         Probe {
-            name: name.to_owned(),
-            hook: "hook".to_owned(),
+            name,
+            hook: "hook",
+            since: "5.10",
             required,
             attached,
             reason: (!attached).then(|| "refused".to_owned()),
-            lost: None,
+            lost: "much",
         }
     }
 

@@ -35,8 +35,10 @@ pub(super) fn write(page: &mut Page<'_>, state: &State) -> fmt::Result {
         "insight_agent_probe_attached",
         "Whether a kernel program runs",
         state.probes.iter().map(|probe| {
-            let labels: Vec<Label> =
-                vec![("probe", probe.name.clone()), ("hook", probe.hook.clone())];
+            let labels: Vec<Label> = vec![
+                ("probe", probe.name.to_owned()),
+                ("hook", probe.hook.to_owned()),
+            ];
             (labels, flag(probe.attached))
         }),
     )?;

@@ -10,7 +10,8 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::cgroups::Sample;
-use crate::status::{FlowMap, Probe};
+use crate::kernel::Probe;
+use crate::status::FlowMap;
 
 async fn get_text(status: &Status, path: &str) -> (StatusCode, String) {
     let request = Request::get(path).body(Body::empty()).unwrap();
@@ -23,11 +24,13 @@ async fn get_text(status: &Status, path: &str) -> (StatusCode, String) {
 fn ready() -> Status {
     let status = Status::new("n1", "b00t", "http://127.0.0.1:7701");
     status.set_probes(vec![Probe {
-        name: "life".to_owned(),
-        hook: "tp_btf/inet_sock_set_state".to_owned(),
+        name: "life",
+        hook: "tp_btf/inet_sock_set_state",
+        since: "5.5",
         required: true,
         attached: true,
-        ..Probe::default()
+        reason: None,
+        lost: "everything",
     }]);
     status.set_flow_map(FlowMap {
         used: 12,
