@@ -1,5 +1,7 @@
 //! The program as people run it: verbs, exit codes, pipes and signals.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::process::{Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
