@@ -76,7 +76,7 @@ impl Collector {
         batch.metrics = self
             .samples
             .iter()
-            .map(|sample| sample.metrics.clone())
+            .map(|sample| sample.metrics)
             .collect();
         let named: HashSet<u64> = batch.owners.iter().map(|owner| owner.cgroup_id).collect();
         let more = self
