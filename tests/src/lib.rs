@@ -17,3 +17,4 @@ pub mod reader;
 pub mod root;
 pub mod traffic;
 pub mod wait;
+pub mod world;
