@@ -19,7 +19,7 @@ use insight_tests::wait::{PATIENCE, eventually, pause};
 
 const PORT: u16 = 7001;
 
-/// Addresses of the server. Each is a flow at either end, 4,000 in all: one batch of them is about 400 KiB in the agent.
+/// Addresses of the server. Each is a flow at either end, 4,000 in all.
 const ADDRESSES: u32 = 2_000;
 const FIRST: Ipv4Addr = Ipv4Addr::new(10, 245, 0, 1);
 
@@ -28,8 +28,8 @@ const FIRST: Ipv4Addr = Ipv4Addr::new(10, 245, 0, 1);
 const HALF_AWAY: Duration = Duration::from_secs(33);
 
 /// How much the agent may grow in the second half. It has nothing new to remember then: the flows are known, and the outbox is
-/// full. An agent that queued its batches would grow by about 25 MiB in that time; pages that the allocator takes for
-/// its own order, as readings of other sizes come by, are far less than one batch.
+/// full. An agent that queued its batches would keep 66 more of 400 rows each, several MiB; what the allocator takes for its own
+/// order, as readings of other sizes come by, is less than one batch of everything.
 const GROWTH: u64 = 256 * 1024;
 
 fn sweep(rounds: u64, rate: f64) -> Plan {
