@@ -5,7 +5,9 @@
 //! [`net::Net`] → [`cgroup::CgroupRoot`] → [`pod::Pod`] → [`product::Aggregator`] → [`product::Agent`] → traffic
 //! ([`traffic`], which runs the `insight-load` program) → [`reader::Reader`].
 
+pub mod bpf;
 pub mod cgroup;
+pub mod demo;
 pub mod fake_agent;
 pub mod ids;
 pub mod load;
