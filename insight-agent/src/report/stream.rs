@@ -23,6 +23,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A dead aggregator is noticed after about this and half as much again.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// How long the aggregator may take to end a stream that the agent has ended.
+const HANG_UP: Duration = Duration::from_secs(1);
+
 /// Who reports.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -53,10 +56,10 @@ impl Reporter {
     pub async fn run(self, stop: CancellationToken) {
         let mut backoff = Backoff::default();
         loop {
-            let ended = tokio::select! {
-                () = stop.cancelled() => return,
-                ended = self.stream(&mut backoff) => ended,
-            };
+            let ended = self.stream(&mut backoff, &stop).await;
+            if stop.is_cancelled() {
+                return;
+            }
             let error = ended
                 .err()
                 .unwrap_or_else(|| anyhow::anyhow!("the aggregator ended the stream"));
@@ -72,7 +75,45 @@ impl Reporter {
         }
     }
 
-    async fn stream(&self, backoff: &mut Backoff) -> Result<()> {
+    /// One stream, to its end.
+    async fn stream(&self, backoff: &mut Backoff, stop: &CancellationToken) -> Result<()> {
+        let (to_aggregator, mut answers) = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            opened = self.open() => opened?,
+        };
+        let mut sent = self.greet(&mut answers).await?;
+        backoff.reset();
+        self.status.connected();
+        info!(aggregator = %self.endpoint.uri(), "reporting");
+        loop {
+            while let Some(batch) = self.outbox.after(sent) {
+                sent = batch.sequence;
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    handed = send(&to_aggregator, report_request::Message::Batch(batch)) => handed?,
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.outbox.changed() => {}
+                answer = answers.message() => match answer.map_err(refused)? {
+                    Some(answer) => self.take(&answer),
+                    None => return Ok(()),
+                },
+            }
+        }
+        // The aggregator sees an agent that ends its stream, not one that was cut off.
+        drop(to_aggregator);
+        let _ = tokio::time::timeout(HANG_UP, async {
+            while let Ok(Some(answer)) = answers.message().await {
+                self.take(&answer);
+            }
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn open(&self) -> Result<(mpsc::Sender<ReportRequest>, Streaming<ReportResponse>)> {
         let channel = self
             .endpoint
             .clone()
@@ -85,28 +126,12 @@ impl Reporter {
             .with_context(|| format!("connect to {}", self.endpoint.uri()))?;
         let (to_aggregator, outgoing) = mpsc::channel(1);
         send(&to_aggregator, report_request::Message::Hello(self.hello())).await?;
-        let mut answers = client(channel)
+        let answers = client(channel)
             .report(ReceiverStream::new(outgoing))
             .await
             .map_err(refused)?
             .into_inner();
-        let mut sent = self.greet(&mut answers).await?;
-        backoff.reset();
-        self.status.connected();
-        info!(aggregator = %self.endpoint.uri(), "reporting");
-        loop {
-            while let Some(batch) = self.outbox.after(sent) {
-                sent = batch.sequence;
-                send(&to_aggregator, report_request::Message::Batch(batch)).await?;
-            }
-            tokio::select! {
-                () = self.outbox.changed() => {}
-                answer = answers.message() => match answer.map_err(refused)? {
-                    Some(answer) => self.take(&answer),
-                    None => return Ok(()),
-                },
-            }
-        }
+        Ok((to_aggregator, answers))
     }
 
     /// The aggregator's first answer says what it has of this agent; the rest is sent again.
