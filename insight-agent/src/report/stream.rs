@@ -10,14 +10,15 @@ use insight_proto::v1::{Hello, ReportRequest, ReportResponse, report_request, re
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::Streaming;
 use tonic::codec::CompressionEncoding;
+use tonic::codegen::http::Uri;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status, Streaming};
 use tracing::{info, warn};
 
 use super::Outbox;
 use super::backoff::Backoff;
-use crate::status::Status;
+use crate::status::Status as AgentStatus;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A dead aggregator is noticed after about this and half as much again.
@@ -48,7 +49,7 @@ pub struct Reporter {
     /// What.
     pub outbox: Arc<Outbox>,
     /// Who wants to know how it goes.
-    pub status: Status,
+    pub status: AgentStatus,
 }
 
 impl Reporter {
@@ -129,7 +130,7 @@ impl Reporter {
         let answers = client(channel)
             .report(ReceiverStream::new(outgoing))
             .await
-            .map_err(refused)?
+            .map_err(|status| not_opened(status, self.endpoint.uri()))?
             .into_inner();
         Ok((to_aggregator, answers))
     }
@@ -139,7 +140,7 @@ impl Reporter {
         let first = tokio::time::timeout(CONNECT_TIMEOUT, answers.message())
             .await
             .context("the aggregator does not answer")?
-            .map_err(refused)?;
+            .map_err(|status| not_opened(status, self.endpoint.uri()))?;
         match first.and_then(|answer| answer.message) {
             Some(report_response::Message::Config(config)) => {
                 self.outbox.acknowledge(config.durable_sequence);
@@ -190,8 +191,24 @@ async fn send(to: &mpsc::Sender<ReportRequest>, message: report_request::Message
     .context("the stream to the aggregator ended")
 }
 
+/// Why the stream ended before it began. Another kind of server answers in its own way, and gRPC makes these codes of it.
+fn not_opened(status: Status, uri: &Uri) -> anyhow::Error {
+    let is_strange = matches!(
+        status.code(),
+        Code::Internal | Code::Unknown | Code::Unimplemented | Code::NotFound
+    );
+    let error = refused(status);
+    if is_strange {
+        error.context(format!(
+            "is {uri} the gRPC address of an Insight aggregator? Its port is 7701 unless changed"
+        ))
+    } else {
+        error
+    }
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "a function for map_err")]
-fn refused(status: tonic::Status) -> anyhow::Error {
+fn refused(status: Status) -> anyhow::Error {
     anyhow::anyhow!(
         "the aggregator answers {:?}: {}",
         status.code(),
