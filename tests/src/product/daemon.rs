@@ -24,6 +24,7 @@ pub struct Daemon {
     name: String,
     program: PathBuf,
     args: Vec<String>,
+    env: Vec<(&'static str, &'static str)>,
     http_port: u16,
     child: Option<Child>,
     // Holds the log, which a restart continues.
@@ -37,10 +38,16 @@ impl Daemon {
             name: name.to_owned(),
             program: super::program(name)?,
             args,
+            env: Vec::new(),
             http_port,
             child: None,
             folder: TempDir::with_prefix(format!("{name}-"))?,
         })
+    }
+
+    /// Adds to its environment from its next start on.
+    pub fn set_env(&mut self, name: &'static str, value: &'static str) {
+        self.env.push((name, value));
     }
 
     /// Starts it.
@@ -53,6 +60,7 @@ impl Daemon {
         let mut command = Command::new(&self.program);
         command
             .args(&self.args)
+            .envs(self.env.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
