@@ -116,6 +116,14 @@ impl Talk {
         };
         match &ended {
             Ok(()) => tracing::info!(node = hello.node, "agent disconnected"),
+            // What the transport says when the other side is gone; gRPC's own codes say what is wrong.
+            Err(status) if status.code() == tonic::Code::Unknown => {
+                tracing::info!(
+                    node = hello.node,
+                    reason = status.message(),
+                    "agent's connection was lost"
+                );
+            }
             Err(status) => tracing::warn!(
                 node = hello.node,
                 code = ?status.code(),

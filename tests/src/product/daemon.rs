@@ -27,6 +27,7 @@ pub struct Daemon {
     /// What starts the program instead of us, with its own arguments first.
     starter: Vec<String>,
     args: Vec<String>,
+    env: Vec<(&'static str, &'static str)>,
     http_port: u16,
     child: Option<Child>,
     // Holds the log, which a restart continues.
@@ -41,6 +42,7 @@ impl Daemon {
             program: super::program(name)?,
             starter: Vec::new(),
             args,
+            env: Vec::new(),
             http_port,
             child: None,
             folder: TempDir::with_prefix(format!("{name}-"))?,
@@ -53,6 +55,11 @@ impl Daemon {
     pub fn started_by(mut self, starter: &[&str]) -> Self {
         self.starter = starter.iter().map(|word| (*word).to_owned()).collect();
         self
+    }
+
+    /// Adds to its environment from its next start on.
+    pub fn set_env(&mut self, name: &'static str, value: &'static str) {
+        self.env.push((name, value));
     }
 
     /// Starts it.
@@ -72,6 +79,7 @@ impl Daemon {
         }
         command
             .args(&self.args)
+            .envs(self.env.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);
