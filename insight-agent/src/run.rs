@@ -152,6 +152,9 @@ impl Agent {
         self.doorbell.take();
         let (kernel, collector) = (&mut self.kernel, &mut self.collector);
         tokio::task::block_in_place(|| collector.read(kernel))?;
+        if self.outbox.begins_anew() {
+            collector.skip();
+        }
         if self.outbox.has_room() {
             let batch = tokio::task::block_in_place(|| collector.batch(kernel))?;
             self.send(batch);

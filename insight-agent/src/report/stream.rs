@@ -65,6 +65,10 @@ impl Reporter {
                 .err()
                 .unwrap_or_else(|| anyhow::anyhow!("the aggregator ended the stream"));
             self.status.disconnected(&format!("{error:#}"));
+            let taken = |refused: &Refused| refused.code == Code::AlreadyExists;
+            if error.downcast_ref().is_some_and(taken) {
+                self.outbox.deny();
+            }
             let wait = backoff.next();
             warn!(
                 "no aggregator: {error:#}; next try in {wait:.1?}; counting goes on in the kernel"
@@ -84,6 +88,7 @@ impl Reporter {
         };
         let mut sent = self.greet(&mut answers).await?;
         backoff.reset();
+        self.outbox.admit();
         self.status.connected();
         info!(aggregator = %self.endpoint.uri(), "reporting");
         loop {
@@ -209,9 +214,27 @@ fn not_opened(status: Status, uri: &Uri) -> anyhow::Error {
 
 #[expect(clippy::needless_pass_by_value, reason = "a function for map_err")]
 fn refused(status: Status) -> anyhow::Error {
-    anyhow::anyhow!(
-        "the aggregator answers {:?}: {}",
-        status.code(),
-        status.message()
-    )
+    anyhow::Error::new(Refused {
+        code: status.code(),
+        message: status.message().to_owned(),
+    })
 }
+
+/// What the aggregator said.
+#[derive(Debug)]
+struct Refused {
+    code: Code,
+    message: String,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            to,
+            "the aggregator answers {:?}: {}",
+            self.code, self.message
+        )
+    }
+}
+
+impl std::error::Error for Refused {}
