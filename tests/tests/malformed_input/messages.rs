@@ -60,11 +60,17 @@ fn bad_messages_are_refused_and_change_nothing() -> Result<()> {
         expect_status(&status, tonic::Code::InvalidArgument, &[word])
             .with_context(|| format!("damage {number}"))?;
     }
-    // A sequence that skips one.
-    let mut early = batch;
-    early.node = "stored".to_owned();
+    // A sequence that skips one, after a batch that is durable already: the first of a stream may skip.
+    let mut known = batch;
+    known.node = "stored".to_owned();
+    known.sequence = 1;
+    let mut early = known.clone();
     early.sequence = 3;
-    let messages = vec![hello_message(hello("stored", 1)), batch_message(early)];
+    let messages = vec![
+        hello_message(hello("stored", 1)),
+        batch_message(known),
+        batch_message(early),
+    ];
     let status = refusal(&url, messages)?;
     expect_status(
         &status,
