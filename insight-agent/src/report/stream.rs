@@ -102,7 +102,7 @@ impl Reporter {
             tokio::select! {
                 () = self.outbox.changed() => {}
                 answer = answers.message() => match answer.map_err(refused)? {
-                    Some(answer) => self.take(answer),
+                    Some(answer) => self.take(&answer),
                     None => return Ok(()),
                 },
             }
@@ -127,8 +127,8 @@ impl Reporter {
         }
     }
 
-    fn take(&self, answer: ReportResponse) {
-        match answer.message {
+    fn take(&self, answer: &ReportResponse) {
+        match &answer.message {
             Some(report_response::Message::Ack(ack)) if ack.epoch == self.identity.epoch => {
                 self.outbox.acknowledge(ack.sequence);
                 self.status.acknowledged(self.outbox.len());

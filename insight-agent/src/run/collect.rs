@@ -73,11 +73,7 @@ impl Collector {
     pub(super) fn batch(&mut self, kernel: &Kernel) -> Result<Batch> {
         let rows = self.accounts.take(Instant::now());
         let mut batch = self.build(kernel, &rows)?;
-        batch.metrics = self
-            .samples
-            .iter()
-            .map(|sample| sample.metrics.clone())
-            .collect();
+        batch.metrics = self.samples.iter().map(|sample| sample.metrics).collect();
         let named: HashSet<u64> = batch.owners.iter().map(|owner| owner.cgroup_id).collect();
         let more = self
             .samples

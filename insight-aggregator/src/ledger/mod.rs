@@ -27,7 +27,7 @@ use crate::store::Store;
 pub use stats::{Counts, Stats};
 pub use totals::Totals;
 
-use state::{State, hour_of};
+use state::{State, span_of};
 use stored::{Known, Stored};
 
 /// What became of one report.
@@ -99,7 +99,9 @@ impl Ledger {
 
     /// Everything known of a time range, which is widened to full minutes; `to` is never later than now.
     pub fn window(&self, from: UnixMs, to: UnixMs) -> Result<Window> {
-        self.window_at(from, to, now_ms())
+        let now = now_ms();
+        // Windows are dropped whole: what of them is older than the retention is not shown any more.
+        self.window_at(from.max(now.saturating_sub(self.retention)), to, now)
     }
 
     /// See [`Self::window`].
@@ -107,24 +109,24 @@ impl Ledger {
         let range = window::Range::new(from, to);
         let mut recent = window::Builder::default();
         // Memory and where it starts belong together; the store is read without holding up commits.
-        let (oldest_in_memory, oldest_hour) = {
+        let (oldest_in_memory, oldest_span) = {
             let state = self.read();
             recent.add_memory(&state, range);
-            (state.floor, hour_of(state.floor))
+            (state.floor, span_of(state.floor))
         };
         let mut builder = window::Builder::default();
         let mut known = Known::default();
         let stored = Stored(&*self.store);
-        let hours: Vec<_> = match range.first < oldest_in_memory {
-            true => stored.hours()?,
+        let spans: Vec<_> = match range.first < oldest_in_memory {
+            true => stored.spans()?,
             false => Vec::new(),
         };
-        for minute in range.minutes_of(&hours, oldest_in_memory) {
+        for minute in range.minutes_of(&spans, oldest_in_memory) {
             builder.add_minute(stored.minute(minute, &mut known)?);
         }
         builder.append(recent);
-        for hour in range.hours_of(&hours, oldest_hour).rev() {
-            builder.name(|wanted| stored.entities(hour, &mut known, wanted))?;
+        for span in range.spans_of(&spans, oldest_span).rev() {
+            builder.name(|wanted| stored.entities(span, &mut known, wanted))?;
         }
         Ok(builder.finish(range.from(), range.to(now)))
     }
@@ -144,10 +146,10 @@ impl Ledger {
         let _writer = self.lock_writer();
         let kept_from = now.saturating_sub(self.retention);
         let mut dropped = 0;
-        for table in tables::BY_HOUR {
-            for hour in self.store.windows(table)? {
-                if state::end_of(hour) <= kept_from {
-                    self.store.drop_window(table, hour)?;
+        for table in tables::BY_SPAN {
+            for span in self.store.windows(table)? {
+                if state::end_of(span) <= kept_from {
+                    self.store.drop_window(table, span)?;
                     dropped += 1;
                 }
             }

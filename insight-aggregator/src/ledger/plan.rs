@@ -10,7 +10,7 @@ use super::Outcome;
 use super::codec::KeyHasher;
 use super::map::{RowHash, RowMap};
 use super::sequences::NodeSequences;
-use super::state::{Agent, Cell, Cells, Entities, State, Widen as _, hour_of};
+use super::state::{Agent, Cell, Cells, Entities, State, Widen as _, span_of};
 use super::stats::Counts;
 use crate::model::{
     Counters, Coverage, Entity, EntityId, Metrics, Minute, Report, RowKey, Sum, UnixMs,
@@ -249,11 +249,11 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// Names the entities that are new in this hour or have changed.
+    /// Names the entities that are new in this span or have changed.
     fn entities(&mut self, minute: Minute, entities: Vec<Entity>) {
-        let hour = hour_of(minute);
-        let known = self.state.entities.get(&hour);
-        let staged = self.changes.entities.entry(hour).or_default();
+        let span = span_of(minute);
+        let known = self.state.entities.get(&span);
+        let staged = self.changes.entities.entry(span).or_default();
         for entity in entities {
             let newest = staged
                 .get(&entity.id)

@@ -9,13 +9,13 @@ pub struct Stats {
     pub minutes_in_memory: usize,
     /// Rows of those minutes.
     pub rows_in_memory: usize,
-    /// Entities of the hours that those minutes are in.
+    /// Entities of the spans that those minutes are in.
     pub entities_in_memory: usize,
     /// Rows of [`super::Totals`].
     pub total_rows: usize,
     /// Nodes whose sequences are known.
     pub nodes: usize,
-    /// Hours that the store has rows of.
+    /// Spans that the store has rows of.
     pub windows: usize,
     /// Changes of rows that [`super::Totals`] had no room for, since this process started.
     pub total_rows_overflowed: u64,

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use super::map::{RowHash, RowMap};
 use super::plan::Before;
 use super::sequences::{NodeSequences, Sequences};
-use super::state::{Agent, Cell, Cells, hour_of};
+use super::state::{Agent, Cell, Cells, span_of};
 use super::{codec, tables};
 use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, RowKey, Sum, UnixMs};
 use crate::store::{Row, Scan, Store, WindowId};
@@ -76,21 +76,21 @@ impl Stored<'_> {
         minute: Minute,
         mut take: impl FnMut(Row) -> Result<()>,
     ) -> Result<()> {
-        let window = hour_of(minute);
+        let window = span_of(minute);
         let rows = self
             .0
             .scan(&Scan::partition(table, window, tables::of_minute(minute)))?;
         codec::located(rows.into_iter().try_for_each(&mut take), table, window)
     }
 
-    /// The entities of an hour whose id is wanted.
+    /// The entities of a span whose id is wanted.
     pub(super) fn entities(
         &self,
-        hour: WindowId,
+        span: WindowId,
         known: &mut Known,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Vec<Arc<Entity>>> {
-        let scan = Scan::partition(tables::ENTITIES, hour, tables::of_hour());
+        let scan = Scan::partition(tables::ENTITIES, span, tables::of_span());
         let rows = self.0.scan(&scan)?;
         let entities = rows
             .iter()
@@ -100,7 +100,7 @@ impl Stored<'_> {
                     known.name(name)
                 })?))
             });
-        codec::located(entities.collect(), tables::ENTITIES, hour)
+        codec::located(entities.collect(), tables::ENTITIES, span)
     }
 
     /// The sequences of nodes that reported since `since`.
@@ -120,15 +120,15 @@ impl Stored<'_> {
         Ok(sequences)
     }
 
-    /// The hours that the store has anything of.
-    pub(super) fn hours(&self) -> Result<Vec<WindowId>> {
-        let mut hours = Vec::new();
-        for table in tables::BY_HOUR {
-            hours.extend(self.0.windows(table)?);
+    /// The spans that the store has anything of.
+    pub(super) fn spans(&self) -> Result<Vec<WindowId>> {
+        let mut spans = Vec::new();
+        for table in tables::BY_SPAN {
+            spans.extend(self.0.windows(table)?);
         }
-        hours.sort_unstable();
-        hours.dedup();
-        Ok(hours)
+        spans.sort_unstable();
+        spans.dedup();
+        Ok(spans)
     }
 
     fn one<T>(
@@ -138,7 +138,7 @@ impl Stored<'_> {
         clustering: Vec<u8>,
         decode: impl FnOnce(&[u8]) -> Result<T>,
     ) -> Result<Option<T>> {
-        let window = hour_of(minute);
+        let window = span_of(minute);
         let scan = Scan::row(table, window, tables::of_minute(minute), clustering);
         let rows = self.0.scan(&scan)?;
         let value = rows.first().map(|row| decode(&row.value)).transpose();

@@ -2,15 +2,15 @@
 //!
 //! | table | window | partition | clustering | value |
 //! |---|---|---|---|---|
-//! | `edge_1m` | hour | minute | hash of the row's key | the key and what the minute counted so far |
-//! | `metric_1m` | hour | minute | entity id | its newest sample of the minute |
-//! | `coverage_1m` | hour | minute | node, epoch | what the agent could see |
-//! | `entity` | hour | – | entity id | the newest description of the hour |
+//! | `edge_1m` | span | minute | hash of the row's key | the key and what the minute counted so far |
+//! | `metric_1m` | span | minute | entity id | its newest sample of the minute |
+//! | `coverage_1m` | span | minute | node, epoch | what the agent could see |
+//! | `entity` | span | – | entity id | the newest description of the span |
 //! | `agent_seq` | 0 | `seq` | node | its newest epochs and their durable sequences |
 
 use super::codec;
 use super::plan::Changes;
-use super::state::{Agent, hour_of};
+use super::state::{Agent, span_of};
 use crate::model::Minute;
 use crate::store::{Put, WindowId};
 
@@ -25,8 +25,8 @@ pub(super) const ENTITIES: &str = "entity";
 /// What is durable of each agent.
 pub(super) const SEQUENCES: &str = "agent_seq";
 
-/// The tables whose windows are hours.
-pub(super) const BY_HOUR: [&str; 4] = [EDGES, METRICS, COVERAGE, ENTITIES];
+/// The tables whose windows are spans.
+pub(super) const BY_SPAN: [&str; 4] = [EDGES, METRICS, COVERAGE, ENTITIES];
 
 /// The one window of [`SEQUENCES`].
 pub(super) const FOREVER: WindowId = 0;
@@ -36,8 +36,8 @@ pub(super) fn of_minute(minute: Minute) -> Vec<u8> {
     minute.0.to_be_bytes().to_vec()
 }
 
-/// The one partition of an hour's [`ENTITIES`].
-pub(super) fn of_hour() -> Vec<u8> {
+/// The one partition of a span's [`ENTITIES`].
+pub(super) fn of_span() -> Vec<u8> {
     Vec::new()
 }
 
@@ -69,7 +69,7 @@ pub(super) fn puts(changes: &Changes) -> Vec<Put> {
     for (minute, cells) in &changes.minutes {
         let put = |table, clustering, value| Put {
             table,
-            window: hour_of(*minute),
+            window: span_of(*minute),
             partition: of_minute(*minute),
             clustering,
             value,
@@ -89,11 +89,11 @@ pub(super) fn puts(changes: &Changes) -> Vec<Put> {
             put(COVERAGE, of_agent(agent), codec::encode_coverage(coverage))
         }));
     }
-    for (hour, entities) in &changes.entities {
+    for (span, entities) in &changes.entities {
         puts.extend(entities.values().map(|entity| Put {
             table: ENTITIES,
-            window: *hour,
-            partition: of_hour(),
+            window: *span,
+            partition: of_span(),
             clustering: entity.id.as_bytes().to_vec(),
             value: codec::encode_entity(entity),
         }));

@@ -97,7 +97,7 @@ impl TotalRows {
         self.rows.retain(|_, total| now - total.changed <= IDLE);
         let named: HashSet<&EntityId> = self.rows.values().map(|total| &total.key.local).collect();
         self.entities.retain(|id, _| {
-            named.contains(id) || recent.values().any(|hour| hour.contains_key(id))
+            named.contains(id) || recent.values().any(|span| span.contains_key(id))
         });
     }
 

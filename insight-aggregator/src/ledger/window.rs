@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::map::{RowHash, RowMap};
-use super::state::{Cell, Cells, State, Widen as _, hour_of, minutes_of};
+use super::state::{Cell, Cells, State, Widen as _, minutes_of, span_of};
 use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, UnixMs, Window};
 use crate::store::WindowId;
 
@@ -42,33 +42,33 @@ impl Range {
         self.last.end().min(now).max(self.from())
     }
 
-    /// The range's minutes in these hours, before `end`.
+    /// The range's minutes in these spans, before `end`.
     pub(super) fn minutes_of(
         self,
-        hours: &[WindowId],
+        spans: &[WindowId],
         end: Minute,
     ) -> impl Iterator<Item = Minute> {
-        self.hours_of(hours, WindowId::MAX)
+        self.spans_of(spans, WindowId::MAX)
             .flat_map(minutes_of)
             .filter(move |minute| (self.first..=self.last).contains(minute) && *minute < end)
     }
 
-    /// Those of the hours that the range touches, before `end`.
-    pub(super) fn hours_of(
+    /// Those of the spans that the range touches, before `end`.
+    pub(super) fn spans_of(
         self,
-        hours: &[WindowId],
+        spans: &[WindowId],
         end: WindowId,
     ) -> impl DoubleEndedIterator<Item = WindowId> {
-        let touched = self.hours();
-        hours
+        let touched = self.spans();
+        spans
             .iter()
             .copied()
-            .filter(move |hour| touched.contains(hour) && *hour < end)
+            .filter(move |span| touched.contains(span) && *span < end)
     }
 
-    /// The first and last hour.
-    fn hours(self) -> RangeInclusive<WindowId> {
-        hour_of(self.first)..=hour_of(self.last)
+    /// The first and last span.
+    fn spans(self) -> RangeInclusive<WindowId> {
+        span_of(self.first)..=span_of(self.last)
     }
 }
 
@@ -99,8 +99,8 @@ impl Builder {
         let all = range.first < state.floor;
         let wanted = self.wanted();
         let mut entities = HashMap::new();
-        for (_, of_hour) in state.entities.range(range.hours()) {
-            let of_range = of_hour
+        for (_, of_span) in state.entities.range(range.spans()) {
+            let of_range = of_span
                 .iter()
                 .filter(|(id, _)| all || wanted.contains(&***id))
                 .map(|(id, entity)| (Arc::clone(id), Arc::clone(entity)));
@@ -170,7 +170,7 @@ impl Builder {
         locals.chain(self.metrics.keys().map(|id| &**id)).collect()
     }
 
-    /// Adds those entities of an hour that are mentioned and not named by a later hour. `read` gets those that are wanted.
+    /// Adds those entities of a span that are mentioned and not named by a later span. `read` gets those that are wanted.
     pub(super) fn name(
         &mut self,
         read: impl FnOnce(&dyn Fn(&str) -> bool) -> Result<Vec<Arc<Entity>>>,

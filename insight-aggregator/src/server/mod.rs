@@ -39,8 +39,9 @@ use crate::ledger::Ledger;
 const KEEPALIVE: Duration = Duration::from_secs(10);
 /// How long it has to answer.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long stopping may take; Kubernetes kills after 30 s, systemd after 90 s.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How long stopping may take, so that with the last threads' second it is ten; Kubernetes kills after 30 s, systemd after
+/// 90 s.
+const STOP_WITHIN: Duration = Duration::from_secs(9);
 
 /// The running aggregator.
 pub struct Server {
@@ -115,7 +116,7 @@ impl Server {
         })
     }
 
-    /// Stops: readers and agents are told and let go, what was received is made durable. After ten seconds the rest is
+    /// Stops: readers and agents are told and let go, what was received is made durable. After nine seconds the rest is
     /// abandoned, which loses nothing: what was not acknowledged is sent again.
     pub async fn stop(self) {
         self.stop.cancel();

@@ -720,7 +720,7 @@ pub struct Gap {
     /// End of the gap.
     #[prost(message, optional, tag = "3")]
     pub to: ::core::option::Option<::prost_types::Timestamp>,
-    /// "agent_silent" (no report), "coarse" (counted, but at the end of an outage), "no_live_readout" (bytes of open
+    /// "no_agent" (nobody reported), "agent_silent" (no report any more), "coarse" (counted, but at the end of an outage), "no_live_readout" (bytes of open
     /// connections arrive when they close), "dropped_updates" (the flow map was full).
     #[prost(string, tag = "4")]
     pub reason: ::prost::alloc::string::String,

@@ -46,7 +46,7 @@ impl Header {
 }
 
 /// A piece of payload; its content does not matter.
-pub const CHUNK: [u8; 64 * 1024] = [0x5a; 64 * 1024];
+pub static CHUNK: [u8; 64 * 1024] = [0x5a; 64 * 1024];
 
 /// Writes one request.
 pub fn write_request(stream: &mut impl Write, send: u64, receive: u64) -> Result<()> {

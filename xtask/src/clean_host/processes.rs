@@ -18,7 +18,8 @@ pub(crate) struct Process {
     /// Its id
     pub(crate) id: u32,
     parent: u32,
-    name: String,
+    /// Its name (comm)
+    pub(crate) name: String,
     /// In clock ticks since boot
     began: u64,
     dead: bool,

@@ -152,7 +152,7 @@ fn only_cargos_own_lines_start_a_program() {
     assert_eq!(started("Running away (from-home)"), None);
     assert_eq!(started("     Running `target/debug/x`"), None);
     assert_eq!(
-        started("     Running unittests src/main.rs (/work area/deps/insight_agent-1f)"),
+        started("     Running unittests src/main.rs (/a b/deps/insight_agent-1f)"),
         Some("insight_agent".to_owned())
     );
 }

@@ -107,17 +107,11 @@ impl Feed {
             };
             let earliest = Instant::now() + pause;
             tokio::select! {
-                // An error means that the ledger is gone, and then there is nothing new but the time.
-                changed = tokio::time::timeout(REFRESH, changes.changed()) => match changed {
-                    Ok(Ok(())) => {
-                        let gathered = Instant::now() + GATHER;
-                        tokio::time::sleep_until(earliest.max(gathered)).await;
-                    }
-                    Ok(Err(_)) => tokio::time::sleep(REFRESH).await,
-                    Err(_) => {}
-                },
+                () = changed(&mut changes) => tokio::time::sleep(GATHER).await,
+                () = tokio::time::sleep(REFRESH) => {}
                 () = self.newest.closed() => return,
             }
+            tokio::time::sleep_until(earliest).await;
         }
     }
 
@@ -159,6 +153,14 @@ impl Feed {
 
     fn history(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits for the next commit.
+async fn changed(changes: &mut watch::Receiver<u64>) {
+    if changes.changed().await.is_err() {
+        // The ledger is gone, and there will be none.
+        std::future::pending::<()>().await;
     }
 }
 

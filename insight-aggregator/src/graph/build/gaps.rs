@@ -38,6 +38,15 @@ pub(super) fn gaps(window: &Window) -> Vec<v1::Gap> {
     }
     all.retain(|(found, _)| found.from < found.to);
     all.sort_by(|(a, on_a), (b, on_b)| (a.from, on_a, a.reason).cmp(&(b.from, on_b, b.reason)));
+    if window.coverage.is_empty() && window.from < window.to {
+        let nobody = Found {
+            from: window.from,
+            to: window.to,
+            reason: "no_agent",
+            detail: "no agent reported in this time".to_owned(),
+        };
+        all.push((nobody, ""));
+    }
     all.into_iter()
         .map(|(found, node)| v1::Gap {
             node: node.to_owned(),

@@ -156,28 +156,28 @@ fn every_mistake_says_where() {
         ("from_unix_ms is -1", |b| b.from_unix_ms = -1),
         ("from_unix_ms is 6001, after", |b| b.from_unix_ms = 6_001),
         ("from_unix_ms is 3650000 days", |b| {
-            b.to_unix_ms = 86_400_000 * 3_650_000 + 1_000
+            b.to_unix_ms = 86_400_000 * 3_650_000 + 1_000;
         }),
-        ("flows.remote has 1 rows", |b| drop(flows(b).remote.pop())),
+        ("flows.remote has 1 rows", |b| flows(b).remote.truncate(1)),
         ("flows.port has 3 rows", |b| flows(b).port.push(1)),
-        ("flows.protocol has 1", |b| drop(flows(b).protocol.pop())),
-        ("flows.role has 1", |b| drop(flows(b).role.pop())),
+        ("flows.protocol has 1", |b| flows(b).protocol.truncate(1)),
+        ("flows.role has 1", |b| flows(b).role.truncate(1)),
         ("flows.opened has 0", |b| flows(b).opened.clear()),
         ("flows.closed has 0", |b| flows(b).closed.clear()),
         ("flows.failed_refused has", |b| {
-            flows(b).failed_refused.clear()
+            flows(b).failed_refused.clear();
         }),
         ("flows.failed_timed_out has", |b| {
-            flows(b).failed_timed_out.clear()
+            flows(b).failed_timed_out.clear();
         }),
         ("flows.failed_unreachable has", |b| {
-            flows(b).failed_unreachable.clear()
+            flows(b).failed_unreachable.clear();
         }),
         ("flows.failed_other has", |b| flows(b).failed_other.clear()),
         ("flows.active has", |b| flows(b).active.clear()),
         ("flows.bytes_sent has", |b| flows(b).bytes_sent.clear()),
         ("flows.bytes_received has", |b| {
-            flows(b).bytes_received.clear()
+            flows(b).bytes_received.clear();
         }),
         ("flows.retransmits has", |b| flows(b).retransmits.clear()),
         ("flows.remote[1] is 3, but", |b| flows(b).remote[1] = 3),
@@ -189,7 +189,7 @@ fn every_mistake_says_where() {
             flows(b).endpoints[2].address = vec![1; 5];
         }),
         ("flows.bytes_sent[0] is", |b| {
-            flows(b).bytes_sent[0] = MAX_COUNT + 1
+            flows(b).bytes_sent[0] = MAX_COUNT + 1;
         }),
         ("owners.cgroup_id[1] 77 is in the list twice", |b| {
             b.owners.push(b.owners[0].clone());

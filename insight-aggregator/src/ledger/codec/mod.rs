@@ -36,6 +36,8 @@ fn content(value: &[u8]) -> Result<&[u8]> {
 /// Says where a value that cannot be read is.
 pub(super) fn located<T>(result: Result<T>, table: &str, window: WindowId) -> Result<T> {
     result.with_context(|| {
-        format!("reading table {table}, window {window} (hours since 1970), of the ledger")
+        format!(
+            "reading table {table}, window {window} (spans of 6 hours since 1970), of the ledger"
+        )
     })
 }

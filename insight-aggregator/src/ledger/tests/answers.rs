@@ -14,29 +14,29 @@ fn a_range_is_widened_to_minutes_but_not_past_now() {
         (
             START + 1,
             START + MINUTE,
-            START + HOUR,
+            START + SPAN,
             (START, START + MINUTE),
         ),
         (
             START,
             START + MINUTE + 1,
-            START + HOUR,
+            START + SPAN,
             (START, START + 2 * MINUTE),
         ),
         (START, START + MINUTE - 1, START + 7, (START, START + 7)),
-        (START, START + HOUR, START + 7, (START, START + 7)),
-        (START + 5, START + 5, START + HOUR, (START, START + MINUTE)),
+        (START, START + SPAN, START + 7, (START, START + 7)),
+        (START + 5, START + 5, START + SPAN, (START, START + MINUTE)),
         (
             START + 5,
-            START - HOUR,
-            START + HOUR,
+            START - SPAN,
+            START + SPAN,
             (START, START + MINUTE),
         ),
         (
-            START + HOUR,
-            START + 2 * HOUR,
+            START + SPAN,
+            START + 2 * SPAN,
             START,
-            (START + HOUR, START + HOUR),
+            (START + SPAN, START + SPAN),
         ),
     ] {
         let window = ledger.window_at(from, to, now).unwrap();
@@ -48,26 +48,26 @@ fn a_range_is_widened_to_minutes_but_not_past_now() {
 }
 
 #[test]
-fn every_row_is_named_in_every_hour_and_names_are_the_newest() {
+fn every_row_is_named_in_every_span_and_names_are_the_newest() {
     let (store, ledger) = ledger(START);
     let row = [(key("a", 1), opened(1, 1))];
-    for (sequence, minute, name) in [(1, 1, "old"), (2, 2, "new"), (3, 62, "new")] {
+    for (sequence, minute, name) in [(1, 1, "old"), (2, 2, "new"), (3, SPAN / MINUTE + 2, "new")] {
         let to = START + minute * MINUTE;
         let mut report = report("n", sequence, to, &row);
         report.entities = vec![entity("a", name), entity("not mentioned", name)];
         commit(&ledger, report, to);
     }
     let scan =
-        |hour| crate::store::Scan::partition("entity", (START / HOUR) as u64 + hour, Vec::new());
+        |span| crate::store::Scan::partition("entity", (START / SPAN) as u64 + span, Vec::new());
     assert_eq!(store.scan(&scan(0)).unwrap().len(), 2);
     assert_eq!(
         store.scan(&scan(1)).unwrap().len(),
         2,
-        "again in a new hour"
+        "again in a new span"
     );
-    let cold = Ledger::open(store, RETENTION, START + 5 * HOUR).unwrap();
+    let cold = Ledger::open(store, RETENTION, START + 5 * SPAN).unwrap();
     for ledger in [&ledger, &cold] {
-        for minute in [0, 1, 61] {
+        for minute in [0, 1, SPAN / MINUTE + 1] {
             let from = START + minute * MINUTE;
             let window = ledger.window_at(from, from + MINUTE, i64::MAX).unwrap();
             assert_eq!(window.entities.len(), 1);
@@ -160,28 +160,28 @@ fn idle_totals_are_forgotten_and_come_back_named() {
 #[test]
 fn windows_older_than_the_retention_are_dropped_and_no_others() {
     let (store, ledger) = ledger(START);
-    for hour in 0..8 {
-        let to = START + hour * HOUR + MINUTE;
-        let mut report = report("n", hour as u64 + 1, to, &[(key("a", 1), opened(1, 1))]);
+    for span in 0..8 {
+        let to = START + span * SPAN + MINUTE;
+        let mut report = report("n", span as u64 + 1, to, &[(key("a", 1), opened(1, 1))]);
         report.metrics = vec![("a".into(), sample(to, 1))];
         commit(&ledger, report, to);
     }
     assert_eq!(ledger.stats().windows, 8);
-    // The first hour ends at START + 1 h, and is kept for 6 h from there.
-    assert_eq!(ledger.drop_expired(START + 7 * HOUR - 1).unwrap(), 0);
-    assert_eq!(ledger.drop_expired(START + 7 * HOUR).unwrap(), 4);
-    assert_eq!(ledger.drop_expired(START + 8 * HOUR).unwrap(), 4);
-    assert_eq!(ledger.drop_expired(START + 8 * HOUR).unwrap(), 0);
+    // The first span ends at START + 1 span, and is kept for 6 spans from there.
+    assert_eq!(ledger.drop_expired(START + 7 * SPAN - 1).unwrap(), 0);
+    assert_eq!(ledger.drop_expired(START + 7 * SPAN).unwrap(), 4);
+    assert_eq!(ledger.drop_expired(START + 8 * SPAN).unwrap(), 4);
+    assert_eq!(ledger.drop_expired(START + 8 * SPAN).unwrap(), 0);
     let stats = ledger.stats();
     assert_eq!((stats.windows, stats.counts.windows_dropped), (6, 8));
     for table in ["edge_1m", "metric_1m", "coverage_1m", "entity"] {
         assert_eq!(store.windows(table).unwrap().len(), 6, "{table}");
     }
-    let all = ledger.window_at(START, START + 9 * HOUR, i64::MAX).unwrap();
+    let all = ledger.window_at(START, START + 9 * SPAN, i64::MAX).unwrap();
     assert_eq!(all.rows[&key("a", 1)].counters.opened, 6);
     assert_eq!(ledger.durable_sequence("n", 7), 8, "sequences stay");
-    ledger.drop_expired(START + 40 * HOUR).unwrap();
-    let all = ledger.window_at(START, START + 9 * HOUR, i64::MAX).unwrap();
+    ledger.drop_expired(START + 40 * SPAN).unwrap();
+    let all = ledger.window_at(START, START + 9 * SPAN, i64::MAX).unwrap();
     assert!(all.rows.is_empty(), "memory lets go too");
     assert_eq!(ledger.stats().nodes, 0);
 }

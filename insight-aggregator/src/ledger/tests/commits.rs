@@ -150,7 +150,7 @@ fn a_group_is_one_write_and_a_failed_write_changes_nothing() {
     assert_eq!(store.writes.load(Ordering::Relaxed), 1);
     assert_eq!(*changes.borrow(), 1);
 
-    let all = |ledger: &Ledger| ledger.window_at(START - HOUR, START + HOUR, START).unwrap();
+    let all = |ledger: &Ledger| ledger.window_at(START - SPAN, START + SPAN, START).unwrap();
     let (before, stats) = (all(&ledger), ledger.stats());
     store.fails.store(true, Ordering::Relaxed);
     let error = ledger.commit(group(2), START).unwrap_err();
@@ -175,10 +175,10 @@ fn a_group_is_one_write_and_a_failed_write_changes_nothing() {
 
 #[test]
 fn late_reports_are_dropped_but_acknowledged() {
-    let now = START + 10 * HOUR;
+    let now = START + 10 * SPAN;
     let (store, ledger) = ledger(now);
     let row = [(key("a", 1), opened(1, 1)), (key("b", 1), opened(1, 1))];
-    let oldest = now - 6 * HOUR + 1;
+    let oldest = now - 6 * SPAN + 1;
     let reports = vec![
         report("n", 1, oldest - 1, &row),
         report("n", 2, oldest, &row),
@@ -231,14 +231,14 @@ fn a_clock_ahead_is_taken_as_now() {
     let reports = vec![
         report("n", 1, START + 5 * SECOND, &row),
         report("n", 2, START + 5 * SECOND + 1, &row),
-        report("n", 3, START + 400 * HOUR, &row),
+        report("n", 3, START + 400 * SPAN, &row),
     ];
     ledger.commit(reports, START).unwrap();
     assert_eq!(ledger.stats().counts.future_reports, 2);
     assert_eq!(sum_of(&ledger, &key("a", 1), START - 1, START).opened, 2);
     assert_eq!(sum_of(&ledger, &key("a", 1), START, START + 1).opened, 1);
     let all = ledger
-        .window_at(START - HOUR, START + 500 * HOUR, i64::MAX)
+        .window_at(START - SPAN, START + 500 * SPAN, i64::MAX)
         .unwrap();
     let from_clamped = all.coverage["n"]
         .iter()

@@ -13,13 +13,13 @@ use super::*;
 use crate::model::{Counters, Coverage, Entity, Kind, Metrics, Minute, Protocol, RowKey, Side};
 use crate::store::Memory;
 
-/// A full hour.
-const START: UnixMs = 472_222 * HOUR;
-const HOUR: i64 = 3_600_000;
+/// A full span.
+const START: UnixMs = 78_703 * SPAN;
+const SPAN: i64 = state::SPAN_MINUTES * MINUTE;
 const MINUTE: i64 = 60_000;
 const SECOND: i64 = 1_000;
 
-const RETENTION: Duration = Duration::from_secs(6 * 3600);
+const RETENTION: Duration = Duration::from_millis(6 * SPAN.unsigned_abs());
 
 fn ledger(now: UnixMs) -> (Arc<Memory>, Ledger) {
     let store = Arc::new(Memory::new());

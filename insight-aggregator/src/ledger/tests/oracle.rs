@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::super::state::SPAN_MINUTES;
 use super::*;
 use crate::model::{EntityId, Sum};
 
@@ -42,13 +43,14 @@ impl Oracle {
         let mut names: HashMap<EntityId, (i64, Entity)> = HashMap::new();
         for (minute, reports) in minutes {
             for report in reports {
-                let hour = minute.0 / 60;
+                let span = minute.0 / SPAN_MINUTES;
                 let is_inside = (first..=last).contains(&minute);
                 for entity in &report.entities {
-                    // An entity is what the newest report of the hour says, whichever minute asks.
-                    let is_touched = (first.0 / 60..=last.0 / 60).contains(&hour);
+                    // An entity is what the newest report of the span says, whichever minute asks.
+                    let is_touched =
+                        (first.0 / SPAN_MINUTES..=last.0 / SPAN_MINUTES).contains(&span);
                     if is_touched {
-                        names.insert(entity.id.clone(), (hour, entity.clone()));
+                        names.insert(entity.id.clone(), (span, entity.clone()));
                     }
                 }
                 if !is_inside {
@@ -121,10 +123,10 @@ fn random_report(random: &mut Random, node: u64, sequence: u64, now: UnixMs) -> 
             .push((id.as_str().into(), sample(at, random.below(1000))));
         report.entities.push(entity(&id, "name"));
     }
-    // Names change from hour to hour; within one they are equal, since reports may arrive in any order.
-    let hour = (report.coverage.to - 1) / HOUR;
+    // Names change from span to span; within one they are equal, since reports may arrive in any order.
+    let span = (report.coverage.to - 1) / SPAN;
     for entity in &mut report.entities {
-        entity.name = format!("{}@{hour}", entity.id);
+        entity.name = format!("{}@{span}", entity.id);
     }
     report
 }
@@ -133,7 +135,7 @@ fn random_report(random: &mut Random, node: u64, sequence: u64, now: UnixMs) -> 
 fn memory_store_and_a_plain_list_agree() {
     for seed in 1..=6_u64 {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let mut now = START + random.time(HOUR);
+        let mut now = START + random.time(SPAN);
         let (store, ledger) = ledger(now);
         let mut oracle = Oracle::default();
         let mut sequences = [0_u64; 3];
@@ -154,7 +156,7 @@ fn memory_store_and_a_plain_list_agree() {
             if step % 4 > 0 {
                 continue;
             }
-            let from = now - random.time(2 * HOUR);
+            let from = now - random.time(2 * SPAN);
             let to = from + 1 + random.time(90 * MINUTE);
             let expected = oracle.window(from, to);
             let context = format!("seed {seed} step {step} {from} {to}");
@@ -162,7 +164,7 @@ fn memory_store_and_a_plain_list_agree() {
             assert_same(&ledger.window_at(from, to, i64::MAX).unwrap(), &expected);
             let reopened = Ledger::open(store.clone(), RETENTION, now).unwrap();
             assert_same(&reopened.window_at(from, to, i64::MAX).unwrap(), &expected);
-            let cold = Ledger::open(store.clone(), RETENTION, now + 20 * MINUTE + HOUR).unwrap();
+            let cold = Ledger::open(store.clone(), RETENTION, now + 20 * MINUTE + SPAN).unwrap();
             assert_eq!(cold.stats().rows_in_memory, 0);
             assert_same(&cold.window_at(from, to, i64::MAX).unwrap(), &expected);
         }

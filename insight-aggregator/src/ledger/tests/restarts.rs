@@ -63,25 +63,25 @@ fn after_opening_again_everything_is_as_it_was() {
 #[test]
 fn a_value_of_a_newer_version_is_named_and_hides_nothing_else() {
     let (store, ledger) = ledger(START);
-    for hour in [0, 1, 2] {
-        let to = START + hour * HOUR + MINUTE;
+    for span in [0, 1, 2] {
+        let to = START + span * SPAN + MINUTE;
         let rows = [(key("a", 1), opened(1, 1))];
         ledger
-            .commit(vec![report("n", hour as u64 + 1, to, &rows)], to)
+            .commit(vec![report("n", span as u64 + 1, to, &rows)], to)
             .unwrap();
     }
     let newer = Put {
         table: "edge_1m",
-        window: (START / HOUR) as u64 + 1,
-        partition: Minute::of(START + HOUR).0.to_be_bytes().to_vec(),
+        window: (START / SPAN) as u64 + 1,
+        partition: Minute::of(START + SPAN).0.to_be_bytes().to_vec(),
         clustering: [7; 16].to_vec(),
         value: vec![2, 1, 2, 3],
     };
     let window = newer.window;
     store.put(vec![newer]).unwrap();
-    let ledger = Ledger::open(store.clone(), RETENTION, START + 2 * HOUR + MINUTE).unwrap();
+    let ledger = Ledger::open(store.clone(), RETENTION, START + 2 * SPAN + MINUTE).unwrap();
     let error = ledger
-        .window_at(START, START + 2 * HOUR, i64::MAX)
+        .window_at(START, START + 2 * SPAN, i64::MAX)
         .unwrap_err();
     let error = format!("{error:#}");
     for part in [
@@ -92,13 +92,13 @@ fn a_value_of_a_newer_version_is_named_and_hides_nothing_else() {
     ] {
         assert!(error.contains(part), "{error}");
     }
-    for hour in [0, 2] {
-        let from = START + hour * HOUR;
-        let window = ledger.window_at(from, from + HOUR, i64::MAX).unwrap();
+    for span in [0, 2] {
+        let from = START + span * SPAN;
+        let window = ledger.window_at(from, from + SPAN, i64::MAX).unwrap();
         assert_eq!(window.rows.len(), 1);
     }
     // In the newest minutes it would be written over, so the ledger does not start.
-    let error = Ledger::open(store, RETENTION, START + HOUR + 2 * MINUTE)
+    let error = Ledger::open(store, RETENTION, START + SPAN + 2 * MINUTE)
         .err()
         .unwrap();
     assert!(format!("{error:#}").contains("version 2"), "{error:#}");
@@ -156,7 +156,7 @@ fn kill_9_loses_nothing_that_was_acknowledged_and_counts_nothing_twice() {
             "round {round}: half a group"
         );
         let window = ledger
-            .window_at(START - HOUR, START + 100 * HOUR, i64::MAX)
+            .window_at(START - SPAN, START + 100 * SPAN, i64::MAX)
             .unwrap();
         assert_eq!(window.rows.len(), usize::from(ROWS) * NODES.len());
         for (key, sum) in &window.rows {

@@ -21,8 +21,9 @@ use folder::Folder;
 /// this times the tables is what the store takes, and twice that while it is flushed.
 const MEMTABLE: u64 = 8 << 20;
 
-/// Log kept for trees that are not flushed yet, bytes: what is read again at the next start, a second or two.
-const MAX_LOG: u64 = 128 << 20;
+/// Log kept for trees that are not flushed yet, bytes; the least that fjall takes. It is read again at the next start, and
+/// it bounds what the in-memory parts of past hours' trees, too small to be flushed by themselves, take together.
+const MAX_LOG: u64 = 64 << 20;
 
 /// Cache of blocks read from disk, bytes.
 const CACHE: u64 = 32 << 20;

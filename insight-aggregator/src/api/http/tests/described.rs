@@ -13,6 +13,7 @@ fn document() -> Value {
 fn it_has_the_routers_paths() {
     let document = document();
     assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
     let described: BTreeSet<&str> = document["paths"]
         .as_object()
         .unwrap()

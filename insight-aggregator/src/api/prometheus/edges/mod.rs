@@ -4,12 +4,17 @@
 //! seen by clients may later be seen by servers too; so a series grows by what was added since the last scrape, rather
 //! than showing a sum that could shrink, which Prometheus would take for a restart.
 
+mod labels;
+#[cfg(test)]
+mod tests;
+
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use insight_proto::v1;
 
+use self::labels::Labels;
 use super::text::{Kind, Text};
 
 /// Groups of series with labels of their own; there are ten series in each. A scrape of 50,000 series is what a Prometheus
@@ -19,21 +24,6 @@ const MAX_GROUPS: usize = 5_000;
 const COUNTS: usize = 8;
 /// In place of an index of counts: the gauge.
 const ACTIVE: usize = COUNTS;
-/// Label of what has no room.
-const OTHER: &str = "other";
-
-/// Labels of one group.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Labels {
-    client: String,
-    server: String,
-    client_kind: String,
-    server_kind: String,
-    client_namespace: String,
-    server_namespace: String,
-    port: String,
-    protocol: String,
-}
 
 /// opened, refused, timed out, unreachable, other failure, sent, received, retransmits.
 type Counts = [u64; COUNTS];
@@ -103,7 +93,7 @@ impl State {
         let known = match self.edges.entry(edge.id.clone()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let labels = labels(edge, nodes);
+                let labels = Labels::of(edge, nodes);
                 let room = self.groups.len() < max_groups || self.groups.contains_key(&labels);
                 if room {
                     self.groups.entry(labels.clone()).or_default();
@@ -227,183 +217,4 @@ fn counts(view: &v1::EdgeView) -> Counts {
         view.bytes_received,
         view.retransmits,
     ]
-}
-
-fn labels(edge: &v1::Edge, nodes: &HashMap<&str, &v1::Node>) -> Labels {
-    let part = |id: &str, part: fn(&v1::Node) -> &String| {
-        nodes
-            .get(id)
-            .map(|node| part(node).clone())
-            .unwrap_or_default()
-    };
-    Labels {
-        client: part(&edge.client, |node| &node.name),
-        server: part(&edge.server, |node| &node.name),
-        client_kind: part(&edge.client, |node| &node.kind),
-        server_kind: part(&edge.server, |node| &node.kind),
-        client_namespace: part(&edge.client, |node| &node.namespace),
-        server_namespace: part(&edge.server, |node| &node.namespace),
-        port: edge.port.to_string(),
-        protocol: edge.protocol.clone(),
-    }
-}
-
-impl Labels {
-    fn other() -> Self {
-        Self {
-            client: OTHER.into(),
-            server: OTHER.into(),
-            client_kind: OTHER.into(),
-            server_kind: OTHER.into(),
-            client_namespace: String::new(),
-            server_namespace: String::new(),
-            port: String::new(),
-            protocol: String::new(),
-        }
-    }
-
-    fn pairs(&self) -> [(&str, &str); 8] {
-        [
-            ("client", &self.client),
-            ("server", &self.server),
-            ("client_kind", &self.client_kind),
-            ("server_kind", &self.server_kind),
-            ("client_namespace", &self.client_namespace),
-            ("server_namespace", &self.server_namespace),
-            ("port", &self.port),
-            ("protocol", &self.protocol),
-        ]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::parse::{Family, parse};
-    use super::*;
-
-    fn node(id: &str, name: &str) -> v1::Node {
-        v1::Node {
-            id: id.into(),
-            name: name.into(),
-            kind: "unit".into(),
-            ..v1::Node::default()
-        }
-    }
-
-    fn view(opened: u64, refused: u64) -> Option<v1::EdgeView> {
-        Some(v1::EdgeView {
-            connections_opened: opened,
-            active: opened,
-            failures: Some(v1::Failures {
-                refused,
-                ..v1::Failures::default()
-            }),
-            ..v1::EdgeView::default()
-        })
-    }
-
-    fn edge(
-        client: &str,
-        by_client: Option<v1::EdgeView>,
-        by_server: Option<v1::EdgeView>,
-    ) -> v1::Edge {
-        v1::Edge {
-            id: format!("id of {client}"),
-            client: client.into(),
-            server: "s".into(),
-            protocol: "tcp".into(),
-            port: 80,
-            client_view: by_client,
-            server_view: by_server,
-            ..v1::Edge::default()
-        }
-    }
-
-    fn scrape(
-        state: &mut State,
-        edges: Vec<v1::Edge>,
-        max_groups: usize,
-    ) -> HashMap<String, Family> {
-        let mut nodes: Vec<v1::Node> = edges
-            .iter()
-            .map(|edge| node(&edge.client, edge.client.trim_end_matches('\'')))
-            .collect();
-        nodes.push(node("s", "server"));
-        let graph = v1::Graph {
-            nodes,
-            edges,
-            ..v1::Graph::default()
-        };
-        let mut text = Text::default();
-        state.update(&graph, max_groups);
-        state.write(&mut text);
-        parse(&text.finish()).unwrap().into_iter().collect()
-    }
-
-    fn opened(families: &HashMap<String, Family>, client: &str) -> f64 {
-        families["insight_edge_connections_total"].value(&[("client", client)])
-    }
-
-    #[test]
-    fn the_servers_view_counts_connections_and_the_clients_failures() {
-        let mut state = State::default();
-        let families = scrape(&mut state, vec![edge("a", view(3, 7), view(2, 0))], 9);
-        assert_eq!(opened(&families, "a"), 2.0);
-        let failed = &families["insight_edge_connections_failed_total"];
-        assert_eq!(failed.value(&[("client", "a"), ("reason", "refused")]), 7.0);
-    }
-
-    #[test]
-    fn series_never_go_back() {
-        let mut state = State::default();
-        scrape(&mut state, vec![edge("a", view(100, 0), None)], 9);
-        // Rows were forgotten: the sum shrank.
-        let families = scrape(&mut state, vec![edge("a", view(40, 0), None)], 9);
-        assert_eq!(opened(&families, "a"), 100.0);
-        let families = scrape(&mut state, vec![edge("a", view(45, 0), None)], 9);
-        assert_eq!(opened(&families, "a"), 105.0);
-        // The server's view turns up: it tells what the client's has told.
-        let families = scrape(&mut state, vec![edge("a", view(50, 0), view(48, 0))], 9);
-        assert_eq!(opened(&families, "a"), 110.0);
-        let families = scrape(&mut state, vec![edge("a", view(60, 0), view(58, 0))], 9);
-        assert_eq!(opened(&families, "a"), 120.0);
-    }
-
-    #[test]
-    fn edges_with_equal_labels_are_one_series() {
-        let mut state = State::default();
-        let edges = vec![edge("a", view(1, 0), None), edge("a'", view(2, 0), None)];
-        assert_eq!(opened(&scrape(&mut state, edges, 9), "a"), 3.0);
-        let families = scrape(&mut state, vec![edge("a'", view(5, 0), None)], 9);
-        assert_eq!(opened(&families, "a"), 6.0);
-        assert!(
-            scrape(&mut state, vec![], 9)["insight_edge_connections_total"]
-                .samples
-                .is_empty()
-        );
-    }
-
-    #[test]
-    fn what_has_no_room_is_in_other_and_counted() {
-        let mut state = State::default();
-        let edges = vec![
-            edge("a", view(1, 0), None),
-            edge("b", view(2, 0), None),
-            edge("c", view(3, 0), None),
-        ];
-        let families = scrape(&mut state, edges.clone(), 1);
-        assert_eq!(
-            (opened(&families, "a"), opened(&families, "other")),
-            (1.0, 5.0)
-        );
-        assert_eq!(families["insight_edge_series_in_other"].value(&[]), 2.0);
-        // An edge keeps its place, and what was once in other stays there.
-        let families = scrape(&mut state, edges[1..].to_vec(), 1);
-        assert_eq!(opened(&families, "other"), 5.0);
-        let families = scrape(&mut state, edges, 1);
-        assert_eq!(
-            (opened(&families, "a"), opened(&families, "other")),
-            (1.0, 5.0)
-        );
-    }
 }
