@@ -1,5 +1,6 @@
 //! The agent under load: open sockets of which all speak in each interval, and new connections all the time.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -62,8 +63,9 @@ fn under(sockets: u64, rate: f64, time: Duration) -> Result<Vec<Row>> {
     for _ in 0..WARM_UP {
         speak_for(&mut crowds, INTERVAL)?;
     }
-    let watched = watch(&agent, &mut crowds, time)?;
+    let mut watched = watch(&agent, &mut crowds, time)?;
     let done = running.finish()?;
+    watched.quiet_readout = quiet(&agent)?;
     let achieved = done.connection_rate();
     progress(format!("{achieved:.0} connections/s beside it"));
     ensure!(
@@ -103,10 +105,14 @@ fn speak_for(crowds: &mut [Crowd], time: Duration) -> Result<()> {
 struct Watched {
     /// Seconds of each pass over the sockets.
     readouts: Vec<f64>,
+    /// Seconds of a pass when nothing else runs.
+    quiet_readout: f64,
     /// Share of a core.
     cpu: f64,
     /// Bytes.
     resident: u64,
+    /// Bytes of it that are no pages of files.
+    anonymous: u64,
     /// Bytes.
     maps: u64,
     flows: f64,
@@ -116,7 +122,7 @@ fn watch(agent: &Agent, crowds: &mut [Crowd], time: Duration) -> Result<Watched>
     let pid = agent.daemon.pid()?;
     let (start, before) = (Instant::now(), cpu::used(pid)?);
     let mut readouts = Vec::new();
-    let mut resident = 0;
+    let (mut resident, mut anonymous) = (0, 0);
     let mut flows = 0.0;
     while start.elapsed() < time {
         speak_for(crowds, INTERVAL)?;
@@ -124,6 +130,7 @@ fn watch(agent: &Agent, crowds: &mut [Crowd], time: Duration) -> Result<Watched>
         readouts.push(sample(&metrics, "insight_agent_readout_seconds", &[])?);
         flows = sample(&metrics, "insight_agent_flow_map_entries", &[])?;
         resident = agent.daemon.resident()?.max(resident);
+        anonymous = anonymous_memory(pid)?.max(anonymous);
         progress(format!(
             "readout {:.2} ms, {flows} flows, {:.1} MiB resident",
             readouts.last().copied().unwrap_or_default() * 1e3,
@@ -133,11 +140,31 @@ fn watch(agent: &Agent, crowds: &mut [Crowd], time: Duration) -> Result<Watched>
     let used = cpu::used(pid)?.saturating_sub(before);
     Ok(Watched {
         readouts,
+        quiet_readout: 0.0,
         cpu: used.as_secs_f64() / start.elapsed().as_secs_f64(),
         resident,
+        anonymous,
         maps: Objects::of(pid)?.map_memory(),
         flows,
     })
+}
+
+/// A pass over the open sockets when nobody speaks and nobody connects.
+fn quiet(agent: &Agent) -> Result<f64> {
+    // The interval that is under way was not quiet yet.
+    pause(2 * INTERVAL);
+    sample(&agent.metrics()?, "insight_agent_readout_seconds", &[])
+}
+
+fn anonymous_memory(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
+    let kib: u64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix("RssAnon:"))
+        .and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok())
+        .with_context(|| format!("no RssAnon in {path}"))?;
+    Ok(kib * 1024)
 }
 
 impl Watched {
@@ -155,14 +182,16 @@ impl Watched {
             )
             .budget(Budget::Below(2.0)),
             Row::new("  readout, median pass", readout * 1e3, "ms"),
+            Row::new("  readout, machine idle", self.quiet_readout * 1e3, "ms"),
             Row::new(
-                "  readout, per open socket",
-                readout * 1e6 / sockets as f64,
+                "  readout, machine idle, per open socket",
+                self.quiet_readout * 1e6 / sockets as f64,
                 "µs",
             ),
             Row::new("  agent resident memory", self.resident as f64 / MIB, "MiB")
                 .digits(1)
                 .budget(Budget::Below(30.0)),
+            Row::new("  of it not file pages", self.anonymous as f64 / MIB, "MiB").digits(1),
             Row::new("  agent BPF map memory", self.maps as f64 / MIB, "MiB")
                 .digits(1)
                 .budget(Budget::Below(32.0)),
@@ -178,6 +207,8 @@ mod tests {
     fn rows_have_their_units() {
         let watched = Watched {
             readouts: vec![0.004, 0.002, 0.003],
+            quiet_readout: 0.002,
+            anonymous: 5 << 20,
             cpu: 0.0125,
             resident: 10 << 20,
             maps: 40 << 20,
@@ -185,8 +216,11 @@ mod tests {
         };
         let rows = watched.rows(5_000, 9_999.6).unwrap();
         let figures: Vec<String> = rows.iter().map(|row| row.cells()[1].clone()).collect();
-        assert_eq!(figures, ["1.25", "3.00", "0.60", "10.0", "40.0"]);
-        assert_eq!(rows[4].cells()[4], "over");
+        assert_eq!(
+            figures,
+            ["1.25", "3.00", "2.00", "0.40", "10.0", "5.0", "40.0"]
+        );
+        assert_eq!(rows[6].cells()[4], "over");
         assert!(
             rows[0].what.contains("10000 connections/s"),
             "{}",

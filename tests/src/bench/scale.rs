@@ -29,7 +29,7 @@ impl Scale {
         match quick {
             false => Self {
                 rounds: 5,
-                pairs: 7,
+                pairs: 9,
                 bout: Duration::from_secs(6),
                 connections: 40_000,
                 messages: 100_000,
