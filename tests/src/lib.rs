@@ -6,7 +6,9 @@
 //! ([`traffic`], which runs the `insight-load` program) → [`reader::Reader`].
 
 pub mod bench;
+pub mod bpf;
 pub mod cgroup;
+pub mod demo;
 pub mod fake_agent;
 pub mod ids;
 pub mod load;
@@ -18,3 +20,4 @@ pub mod reader;
 pub mod root;
 pub mod traffic;
 pub mod wait;
+pub mod world;

@@ -125,6 +125,14 @@ impl Process {
         Ok(())
     }
 
+    /// An error if it has ended.
+    pub fn expect_running(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("{} ended with {status}", self.name),
+        }
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         signal_child(&self.child, signal).with_context(|| format!("signal {}", self.name))

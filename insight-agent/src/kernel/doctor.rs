@@ -1,5 +1,6 @@
 //! What this kernel supports, and why something does not load.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -15,7 +16,7 @@ pub struct Diagnosis {
     /// `uname -r`.
     pub kernel: String,
     /// Effective capabilities that matter, and whether the agent has them.
-    pub capabilities: Vec<(&'static str, bool)>,
+    pub capabilities: BTreeMap<&'static str, bool>,
     /// The BTF file, and whether it can be read.
     pub btf: PathBuf,
     /// Each program's verdict.
@@ -56,12 +57,12 @@ impl Diagnosis {
     pub fn text(&self) -> String {
         use std::fmt::Write as _;
         let mut text = format!(
-            "kernel    {}\nBTF       {}\n",
+            "kernel        {}\nBTF           {}\n",
             self.kernel,
             self.btf.display()
         );
         for (name, has) in &self.capabilities {
-            let _ = writeln!(text, "{name:<9} {}", if *has { "yes" } else { "no" });
+            let _ = writeln!(text, "{name:<13} {}", if *has { "yes" } else { "no" });
         }
         for probe in &self.probes {
             let verdict = if probe.attached {
@@ -96,9 +97,10 @@ impl Diagnosis {
 }
 
 /// Numbers from include/uapi/linux/capability.h.
-const CAPABILITIES: [(&str, u32); 3] = [("BPF", 39), ("PERFMON", 38), ("SYS_ADMIN", 21)];
+const CAPABILITIES: [(&str, u32); 3] =
+    [("CAP_BPF", 39), ("CAP_PERFMON", 38), ("CAP_SYS_ADMIN", 21)];
 
-fn capabilities() -> Vec<(&'static str, bool)> {
+fn capabilities() -> BTreeMap<&'static str, bool> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let effective = status
         .lines()

@@ -81,9 +81,9 @@ impl Kernel {
             .override_global("OFFSETS", &offsets, true)
             .override_global("SETTINGS", &settings, true)
             .map_max_entries("FLOWS", options.max_flows);
-        let ebpf = loader.load(object).context(
-            "make the kernel maps (needs root, or CAP_BPF and CAP_PERFMON, and kernel.unprivileged_bpf_disabled does not matter)",
-        )?;
+        let ebpf = loader
+            .load(object)
+            .context("make the kernel maps; the agent needs root, or CAP_BPF and CAP_PERFMON")?;
         let mut kernel = Self {
             ebpf,
             readout: None,

@@ -156,6 +156,7 @@ impl Talk {
         if answer(answers, Answer::Config(config)).await.is_err() {
             return Ok(());
         }
+        let mut resumes = true;
         while let Some(request) = inbound.message().await? {
             let batch = match request.message {
                 Some(Message::Batch(batch)) => batch,
@@ -166,7 +167,8 @@ impl Talk {
             };
             same_agent(hello, &batch)?;
             let (sequence, status) = (batch.sequence, batch.status);
-            let durable = self.take(hello, batch).await?;
+            let durable = self.take(hello, batch, resumes).await?;
+            resumes = false;
             place.batch_done(sequence, status);
             let ack = v1::Ack {
                 epoch: hello.epoch,
@@ -180,11 +182,17 @@ impl Talk {
     }
 
     /// Makes a batch durable; the highest durable sequence.
-    async fn take(&self, hello: &v1::Hello, batch: v1::Batch) -> Result<u64, Status> {
+    async fn take(
+        &self,
+        hello: &v1::Hello,
+        batch: v1::Batch,
+        resumes: bool,
+    ) -> Result<u64, Status> {
         let sequence = batch.sequence;
-        let report = self.decode(hello, batch).await.inspect_err(|_| {
+        let mut report = self.decode(hello, batch).await.inspect_err(|_| {
             self.stats.bad.one();
         })?;
+        report.resumes = resumes;
         match self.committer.commit(report).await {
             Ok(Outcome::Stored) => Ok(sequence),
             Ok(Outcome::Duplicate) => Ok(self.ledger.durable_sequence(&hello.node, hello.epoch)),

@@ -130,8 +130,8 @@ impl<'a> Planner<'a> {
             .get(report.node.as_str())
             .or_else(|| self.state.sequences.nodes.get(report.node.as_str()));
         let outcome = known.map_or_else(
-            || NodeSequences::default().judge(report.epoch, report.sequence),
-            |known| known.judge(report.epoch, report.sequence),
+            || NodeSequences::default().judge(report.epoch, report.sequence, report.resumes),
+            |known| known.judge(report.epoch, report.sequence, report.resumes),
         );
         if outcome == Outcome::Stored {
             let mut node = known.cloned().unwrap_or_default();

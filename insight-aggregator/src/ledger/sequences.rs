@@ -27,13 +27,13 @@ impl NodeSequences {
             .map_or(0, |(_, last)| *last)
     }
 
-    /// Whether a report with this sequence is to be stored. An unknown epoch may start anywhere: an aggregator that lost its
-    /// store must not lock agents out.
-    pub(super) fn judge(&self, epoch: u64, sequence: u64) -> Outcome {
+    /// Whether a report with this sequence is to be stored. An unknown epoch may start anywhere, and a stream may resume later
+    /// than expected: an aggregator that lost its store, or got back an older copy of it, must not lock agents out.
+    pub(super) fn judge(&self, epoch: u64, sequence: u64, resumes: bool) -> Outcome {
         let last = self.last(epoch);
         if sequence <= last {
             Outcome::Duplicate
-        } else if last == 0 || sequence == last + 1 {
+        } else if last == 0 || resumes || sequence == last + 1 {
             Outcome::Stored
         } else {
             Outcome::Gap { expected: last + 1 }
@@ -76,14 +76,24 @@ mod tests {
     #[test]
     fn a_sequence_is_stored_once_and_in_order() {
         let mut node = NodeSequences::default();
-        assert_eq!(node.judge(7, 41), Outcome::Stored, "an unknown epoch");
+        assert_eq!(
+            node.judge(7, 41, false),
+            Outcome::Stored,
+            "an unknown epoch"
+        );
         node.advance(7, 41, 1);
-        assert_eq!(node.judge(7, 41), Outcome::Duplicate);
-        assert_eq!(node.judge(7, 40), Outcome::Duplicate);
-        assert_eq!(node.judge(7, 42), Outcome::Stored);
-        assert_eq!(node.judge(7, 43), Outcome::Gap { expected: 42 });
-        assert_eq!(node.judge(8, 1), Outcome::Stored);
-        assert_eq!(node.judge(8, 0), Outcome::Duplicate, "0 is no sequence");
+        assert_eq!(node.judge(7, 41, false), Outcome::Duplicate);
+        assert_eq!(node.judge(7, 40, false), Outcome::Duplicate);
+        assert_eq!(node.judge(7, 42, false), Outcome::Stored);
+        assert_eq!(node.judge(7, 43, false), Outcome::Gap { expected: 42 });
+        assert_eq!(node.judge(7, 43, true), Outcome::Stored, "of an older copy");
+        assert_eq!(node.judge(7, 41, true), Outcome::Duplicate);
+        assert_eq!(node.judge(8, 1, false), Outcome::Stored);
+        assert_eq!(
+            node.judge(8, 0, false),
+            Outcome::Duplicate,
+            "0 is no sequence"
+        );
     }
 
     #[test]

@@ -30,7 +30,13 @@ pub struct Counters {
 impl Counters {
     /// Failed connects of every kind.
     pub fn failed(&self) -> u64 {
-        self.failed_refused + self.failed_timed_out + self.failed_unreachable + self.failed_other
+        [
+            self.failed_timed_out,
+            self.failed_unreachable,
+            self.failed_other,
+        ]
+        .into_iter()
+        .fold(self.failed_refused, u64::saturating_add)
     }
 
     /// Adds everything but the gauge `active`, for ends that exist at the same time; add `active` too.

@@ -11,6 +11,8 @@ pub struct Report {
     pub epoch: u64,
     /// Counts up by one from 1 within an epoch.
     pub sequence: u64,
+    /// The first of a stream: the agent was told what is durable and has nothing older that is not.
+    pub resumes: bool,
     /// What the batch covers.
     pub coverage: Coverage,
     /// What was added since the batch before; `active` is a state.

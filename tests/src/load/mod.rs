@@ -11,6 +11,7 @@ pub mod failing;
 pub mod hold;
 pub mod protocol;
 pub mod server;
+pub mod sweep;
 pub mod tally;
 
 use anyhow::{Result, bail};
@@ -28,6 +29,8 @@ insight-load: TCP traffic of which every byte is known
             [--requests N] [--concurrency N] [--rate PER_SECOND] [--rst | --half-close]
             bytes are of one request, its 16-byte header included (so --send is 16 at least);
             a rate of 0, the default, is no limit
+  sweep     --to IPV4:PORT --addresses N --send BYTES --receive BYTES [--rounds N] [--rate PER_SECOND]
+            one connection to each of N addresses that follow one another: many flows
   hold      --to ADDR:PORT --connections N [--fork N]
             keeps connections open until standard input ends; each line `SEND RECEIVE` on it
             is one request on every connection; --fork shares the sockets with N children
@@ -53,6 +56,7 @@ pub fn run(args: impl IntoIterator<Item = String>) -> Result<()> {
     match mode.as_str() {
         "server" => server::run(&server::Plan::from_flags(&mut flags)?),
         "client" => client::main(&client::Plan::from_flags(&mut flags)?),
+        "sweep" => sweep::run(&sweep::Plan::from_flags(&mut flags)?),
         "hold" => hold::run(&hold::Plan::from_flags(&mut flags)?),
         "consume" => consume::run(&consume::Plan::from_flags(&mut flags)?),
         other => match failing::Expected::parse(other) {

@@ -45,8 +45,8 @@ impl Header {
     }
 }
 
-/// A piece of payload; its content does not matter.
-pub static CHUNK: [u8; 64 * 1024] = [0x5a; 64 * 1024];
+/// The longest piece of payload that is written or read at once, bytes.
+const CHUNK: usize = 64 * 1024;
 
 /// Writes one request.
 pub fn write_request(stream: &mut impl Write, send: u64, receive: u64) -> Result<()> {
@@ -73,7 +73,7 @@ pub fn write_request(stream: &mut impl Write, send: u64, receive: u64) -> Result
 
 /// Reads one reply of exactly that length.
 pub fn read_reply(stream: &mut impl Read, receive: u64) -> Result<()> {
-    let mut buffer = vec![0; CHUNK.len()];
+    let mut buffer = vec![0; CHUNK];
     let mut left = receive;
     while left > 0 {
         let want = piece(left).len();
@@ -88,7 +88,8 @@ pub fn read_reply(stream: &mut impl Read, receive: u64) -> Result<()> {
 
 /// The next piece of a payload of which `left` bytes are missing.
 pub fn piece(left: u64) -> &'static [u8] {
-    static PAYLOAD: [u8; CHUNK.len()] = CHUNK;
+    // Its content does not matter.
+    static PAYLOAD: [u8; CHUNK] = [0x5a; CHUNK];
     let length = usize::try_from(left).map_or(PAYLOAD.len(), |left| left.min(PAYLOAD.len()));
     &PAYLOAD[..length]
 }

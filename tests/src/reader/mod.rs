@@ -21,6 +21,7 @@ use crate::product::{program, run_once};
 /// A reader of one aggregator.
 pub struct Reader {
     http_port: u16,
+    grpc_address: SocketAddr,
     /// The gRPC side.
     pub grpc: Grpc,
 }
@@ -30,6 +31,7 @@ impl Reader {
     pub fn new(http_port: u16, grpc: SocketAddr) -> Result<Self> {
         Ok(Self {
             http_port,
+            grpc_address: grpc,
             grpc: Grpc::new(grpc)?,
         })
     }
@@ -45,7 +47,7 @@ impl Reader {
         let mut command = Command::new(program("insight-aggregator")?);
         command
             .args(["graph", "--format", "json", "--server"])
-            .arg(format!("http://127.0.0.1:{}", self.http_port))
+            .arg(format!("http://{}", self.grpc_address))
             .args(flags);
         let text = run_once(command)?.stdout()?;
         serde_json::from_str(&text).with_context(|| format!("not JSON: {text}"))

@@ -33,6 +33,14 @@ pub struct Known {
 }
 
 impl Known {
+    /// All edges, to be compared.
+    pub fn all_edges(&self) -> Result<Vec<Edge>> {
+        edge::from_proto(&v1::Graph {
+            edges: self.edges.values().cloned().collect(),
+            ..v1::Graph::default()
+        })
+    }
+
     /// Applies one message. What cannot be right is an error: a delta before a snapshot, an update of the unknown, an
     /// addition of the known, a removal of the unknown, a delta between `lost` and its snapshot.
     pub fn apply(&mut self, message: v1::GraphEvent) -> Result<()> {
@@ -169,11 +177,7 @@ impl Subscription {
     ) -> Result<Edge> {
         let what = format!("the edge {client} → {server}:{port}");
         self.wait_for(limit, &what, |known| {
-            let graph = v1::Graph {
-                edges: known.edges.values().cloned().collect(),
-                ..v1::Graph::default()
-            };
-            let edge = edge::find(&edge::from_proto(&graph)?, client, server, port)?;
+            let edge = edge::find(&known.all_edges()?, client, server, port)?;
             check(&edge)?;
             Ok(edge)
         })

@@ -1,6 +1,7 @@
 use std::time::Instant;
 
 use super::*;
+use crate::clean_host::processes::Process;
 
 fn start(folder: &Path, script: &str) -> Service {
     let mut command = Command::new("sh");
@@ -39,7 +40,7 @@ fn what_a_program_leaves_running_is_killed_and_told() {
         "sleep 1000 & echo $!; trap 'exit 0' TERM; while :; do wait; done",
     );
     // A child that has not come to its exec yet still has its parent's name.
-    let sleeps = |process: &processes::Process| process.name == "sleep";
+    let sleeps = |process: &Process| process.name == "sleep";
     assert!(wait_until(STOP, || processes::family(service.child.id())
         .iter()
         .any(sleeps)));

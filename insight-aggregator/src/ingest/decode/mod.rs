@@ -82,6 +82,7 @@ pub fn decode(batch: &v1::Batch, interval_ms: u32) -> Result<Report, BadBatch> {
         node: batch.node.clone(),
         epoch: batch.epoch,
         sequence: batch.sequence,
+        resumes: false,
         coverage: Coverage {
             from: batch.from_unix_ms,
             to: batch.to_unix_ms,

@@ -73,6 +73,7 @@ fn report(node: &str, sequence: u64, to: UnixMs, rows: &[(RowKey, Counters)]) ->
         node: node.into(),
         epoch: 7,
         sequence,
+        resumes: false,
         coverage: Coverage {
             from: to - 5 * SECOND,
             to,

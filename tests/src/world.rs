@@ -1,0 +1,151 @@
+//! Two pods, an aggregator and an agent: what most tests need.
+
+use anyhow::{Context, Result, ensure};
+
+use crate::cgroup::CgroupRoot;
+use crate::net::Net;
+use crate::pod::{Driver, Pod};
+use crate::product::{Agent, Aggregator};
+use crate::reader::{Counts, Edge, Reader, edge, http};
+use crate::wait::{PATIENCE, eventually};
+
+/// Two pods below one cgroup.
+///
+/// Fields are dropped from the first to the last, so what stands on something else comes before it.
+pub struct Pods {
+    /// Calls. Named as by the systemd driver.
+    pub client: Pod,
+    /// Is called. Named as by the cgroupfs driver.
+    pub server: Pod,
+    /// Their cgroups' top.
+    pub root: CgroupRoot,
+    /// What connects them.
+    pub net: Net,
+}
+
+impl Pods {
+    /// Makes them.
+    pub fn new() -> Result<Self> {
+        let (net, root) = (Net::new()?, CgroupRoot::new()?);
+        Ok(Self {
+            client: Pod::with_driver(&net, &root, Driver::Systemd)?,
+            server: Pod::new(&net, &root)?,
+            root,
+            net,
+        })
+    }
+}
+
+/// Ends of an edge at a level: the client's id and the server's.
+pub type Ends = (String, String);
+
+impl Pods {
+    /// The edge's ends at each level at which the pods differ.
+    pub fn ends(&self) -> [(&'static str, Ends); 2] {
+        let (client, server) = (&self.client, &self.server);
+        [
+            (
+                "container",
+                (client.container.node_id(), server.container.node_id()),
+            ),
+            ("workload", (client.node_id(), server.node_id())),
+        ]
+    }
+}
+
+/// The product, watching one cgroup.
+pub struct Product {
+    /// Reads from the aggregator.
+    pub reader: Reader,
+    /// Counts.
+    pub agent: Agent,
+    /// Is told.
+    pub aggregator: Aggregator,
+}
+
+/// The node's name in these tests.
+pub const NODE: &str = "node-a";
+
+impl Product {
+    /// Starts both and waits until they are ready.
+    pub fn watch(root: &CgroupRoot, interval: &str) -> Result<Self> {
+        let aggregator = Aggregator::start()?;
+        Ok(Self {
+            agent: Agent::start_with(&aggregator, NODE, root, interval)?,
+            reader: aggregator.reader()?,
+            aggregator,
+        })
+    }
+
+    /// Waits until the agent has collected twice more and the aggregator has all of it.
+    pub fn settle(&self) -> Result<()> {
+        let status = || -> Result<(u64, u64)> {
+            let text = http::get_ok(self.agent.http_port, "/status")?;
+            let status: serde_json::Value = serde_json::from_str(&text)?;
+            let collections = status["collection"]["count"].as_u64();
+            let unacked = status["aggregator"]["unacked_batches"].as_u64();
+            collections
+                .zip(unacked)
+                .with_context(|| format!("no counts in {status}"))
+        };
+        // One may be under way.
+        let target = status()?.0 + 3;
+        eventually(PATIENCE, "the agent to collect and report", || {
+            let (collections, unacked) = status()?;
+            ensure!(
+                collections >= target && unacked == 0,
+                "{collections} collections of {target}, {unacked} batches on their way"
+            );
+            Ok(())
+        })
+    }
+
+    /// Waits until the edge between the pods is exactly so for every reader at every level, and checks that it stays so over
+    /// further collections: what is counted too often shows up late, or never goes away.
+    pub fn expect(&self, pods: &Pods, port: u16, counts: &Counts) -> Result<()> {
+        for (level, (client, server)) in &pods.ends() {
+            let edge = eventually(PATIENCE, "the exact counts", || {
+                let edge = self.reader.edge(level, client, server, port)?;
+                edge.expect_both(counts)?;
+                Ok(edge)
+            })?;
+            self.reader.grpc.subscribe(level)?.wait_for_edge(
+                PATIENCE,
+                (client, server, port),
+                |told| same(told, &edge),
+            )?;
+        }
+        self.settle()?;
+        for (level, (client, server)) in &pods.ends() {
+            for edges in self.every_reader(level)? {
+                edge::find(&edges, client, server, port)?.expect_both(counts)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All edges at a level: by HTTP, by the command, by gRPC and as a new subscriber gets them.
+    pub fn every_reader(&self, level: &str) -> Result<[Vec<Edge>; 4]> {
+        let by_http = self.reader.graph(&format!("level={level}"))?;
+        let by_command = self.reader.graph_by_command(&["--level", level])?;
+        let told =
+            self.reader
+                .grpc
+                .subscribe(level)?
+                .wait_for(PATIENCE, "its snapshot", |known| {
+                    ensure!(known.snapshots > 0, "no snapshot yet");
+                    Ok(known.clone())
+                })?;
+        Ok([
+            edge::from_json(&by_http)?,
+            edge::from_json(&by_command)?,
+            self.reader.grpc.edges(level)?,
+            told.all_edges()?,
+        ])
+    }
+}
+
+fn same(told: &Edge, edge: &Edge) -> Result<()> {
+    ensure!(told == edge, "{told:?} is not {edge:?}");
+    Ok(())
+}
