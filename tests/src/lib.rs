@@ -5,6 +5,7 @@
 //! [`net::Net`] → [`cgroup::CgroupRoot`] → [`pod::Pod`] → [`product::Aggregator`] → [`product::Agent`] → traffic
 //! ([`traffic`], which runs the `insight-load` program) → [`reader::Reader`].
 
+pub mod bench;
 pub mod bpf;
 pub mod cgroup;
 pub mod demo;

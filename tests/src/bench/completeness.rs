@@ -1,0 +1,116 @@
+//! Counted / true, when as many connections are made as go.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::progress;
+use super::row::{Budget, Row};
+use super::scale::Scale;
+use super::traffic::{Done, Load};
+use super::world::World;
+use crate::product::Aggregator;
+use crate::reader::{Counts, Reader};
+use crate::wait::eventually;
+
+/// The counts are final after an interval; several pass before they are taken as they are.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs on fresh ports each.
+const RUNS: u64 = 5;
+
+pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
+    let aggregator = Aggregator::start()?;
+    let world = World::new()?;
+    let _agent = world.agent(&aggregator)?;
+    let reader = aggregator.reader()?;
+    let mut truth = Counts::default();
+    let mut ports = Vec::new();
+    for number in 1..=RUNS {
+        let done = Load::short(scale.connections).run(&world)?;
+        progress(format!(
+            "run {number} of {RUNS}: {} connections, {:.0}/s",
+            done.tally.connections,
+            done.connection_rate()
+        ));
+        add(&mut truth, &done_counts(&done));
+        ports.extend(done.ports);
+    }
+    let counted = eventually(PATIENCE, "all to be counted", || {
+        let counted = counted(&reader, &world, &ports)?;
+        ensure!(
+            counted.iter().all(|view| *view == truth),
+            "{counted:?} of {truth:?}"
+        );
+        Ok(counted)
+    });
+    // Not all: then that is the figure.
+    let [client, server] = match counted {
+        Ok(counted) => counted,
+        Err(error) => {
+            progress(format!("{error:#}"));
+            self::counted(&reader, &world, &ports)?
+        }
+    };
+    let ratio = |what: &str, counted: u64, truth: u64| {
+        Row::new(
+            format!("counted / true {what}"),
+            counted as f64 / truth as f64,
+            "ratio",
+        )
+        .digits(6)
+        .budget(Budget::Exactly(1.0))
+    };
+    Ok(vec![
+        ratio(
+            &format!("connections, client's view, of {}", truth.opened),
+            client.closed,
+            truth.closed,
+        ),
+        ratio("connections, server's view", server.closed, truth.closed),
+        ratio(
+            &format!("payload bytes, client's view, of {}", bytes(&truth)),
+            bytes(&client),
+            bytes(&truth),
+        ),
+        ratio(
+            "payload bytes, server's view",
+            bytes(&server),
+            bytes(&truth),
+        ),
+    ])
+}
+
+/// Both views, client's and server's, over all ports.
+fn counted(reader: &Reader, world: &World, ports: &[u16]) -> Result<[Counts; 2]> {
+    let (from, to) = (
+        world.client.container.node_id(),
+        world.server.container.node_id(),
+    );
+    let mut views = [Counts::default(); 2];
+    for edge in reader.grpc.edges("container")? {
+        if edge.client == from && edge.server == to && ports.contains(&edge.port) {
+            let [client, server] = &mut views;
+            add(client, &edge.client_view.context("no client's view")?);
+            add(server, &edge.server_view.context("no server's view")?);
+        }
+    }
+    Ok(views)
+}
+
+fn done_counts(done: &Done) -> Counts {
+    Counts::finished(&done.tally)
+}
+
+fn bytes(counts: &Counts) -> u64 {
+    counts.bytes_sent + counts.bytes_received
+}
+
+fn add(sum: &mut Counts, more: &Counts) {
+    sum.opened += more.opened;
+    sum.closed += more.closed;
+    sum.failed += more.failed;
+    sum.active += more.active;
+    sum.bytes_sent += more.bytes_sent;
+    sum.bytes_received += more.bytes_received;
+}
