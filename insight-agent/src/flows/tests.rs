@@ -84,7 +84,7 @@ fn descriptors_of_one_socket_count_once() {
 #[test]
 fn what_was_before_the_start_is_taken_off_also_after_the_close() {
     let mut accounts =
-        Accounts::begin(&[socket(1, 1_000, 1), socket(1, 1_000, 0), socket(2, 7, 0)]);
+        Accounts::begin(&[socket(1, 1_000, 1), socket(1, 1_004, 1), socket(2, 7, 0)]);
     accounts.update(&[], Some(&live(&[(1, 1_010), (2, 7)])));
     assert_eq!(take(&mut accounts), Some((17, 2)));
     accounts.update(&closed(0, 1, 1_030), Some(&live(&[(2, 7)])));
