@@ -143,6 +143,11 @@ impl Talk {
                 hello.node,
                 (now_ms() - since) / 1000
             )),
+            Refused::OtherBoot => Status::unavailable(format!(
+                "the agent of node {:?} from before its restart is still connected; come again in some seconds, or if that is \
+                 another machine, give each its own --node-name",
+                hello.node
+            )),
             Refused::TooMany => Status::resource_exhausted(format!(
                 "{MAX_AGENTS} agents are connected, the limit of one aggregator"
             )),
