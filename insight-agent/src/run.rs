@@ -135,11 +135,18 @@ impl Agent {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                _ = tick.tick() => self.collect()?,
+                _ = tick.tick() => {
+                    // The next reading may work, and covers this one's time: a total is a total.
+                    if let Err(error) = self.collect() {
+                        warn!("a reading failed: {error:#}; the next one is tried in {interval:?}");
+                    }
+                }
                 rang = async { tokio::time::sleep_until(early).await; self.doorbell.ring().await } => {
                     rang?;
                     tokio::time::sleep(GATHER).await;
-                    self.collect_new()?;
+                    if let Err(error) = self.collect_new() {
+                        warn!("new flows were not read: {error:#}; they come with the interval");
+                    }
                     early = Instant::now() + EARLY_EXPORT;
                 }
             }
@@ -152,6 +159,9 @@ impl Agent {
         self.doorbell.take();
         let (kernel, collector) = (&mut self.kernel, &mut self.collector);
         tokio::task::block_in_place(|| collector.read(kernel))?;
+        if self.outbox.begins_anew() {
+            collector.skip();
+        }
         if self.outbox.has_room() {
             let batch = tokio::task::block_in_place(|| collector.batch(kernel))?;
             self.send(batch);

@@ -6,18 +6,22 @@ use std::num::NonZeroUsize;
 use anyhow::{Context, Result, ensure};
 use insight_tests::cgroup::CgroupRoot;
 use insight_tests::load::client::Plan;
+use insight_tests::load::tally::Tally;
 use insight_tests::needs_root;
 use insight_tests::net::Net;
 use insight_tests::pod::Pod;
 use insight_tests::product::{Agent, Aggregator};
-use insight_tests::reader::{Counts, Reader};
+use insight_tests::reader::{Counts, Reader, metrics};
 use insight_tests::traffic::{at, finish_client, serve, start_client};
 use insight_tests::wait::{PATIENCE, eventually};
 
 const PORT: u16 = 7001;
 
-/// Restarts in the client's time.
+/// Restarts, each while a client runs.
 const RESTARTS: u64 = 3;
+
+/// The agent's metric.
+const RECONNECTS: &str = "insight_agent_aggregator_reconnects_total";
 
 /// Tries without an aggregator before it comes back.
 const TRIES: usize = 4;
@@ -36,16 +40,16 @@ fn totals_stay_exact_over_restarts() -> Result<()> {
         Ok(edge.client_view.context("the client was not seen")?.opened)
     };
 
-    let mut plan = Plan::new(at(server.addresses.v4, PORT), 4_000, 300, 1_500);
+    let mut plan = Plan::new(at(server.addresses.v4, PORT), 1_500, 300, 1_500);
     plan.rate = 200.0;
     plan.concurrency = NonZeroUsize::MIN.saturating_add(1);
-    let running = start_client(&client, &plan)?;
-    let mut before = 0;
-    for _ in 0..RESTARTS {
-        // Each outage begins while connections are coming in.
-        before = eventually(PATIENCE, "more connections", || {
+    let mut tally = Tally::default();
+    for outage in 1..=RESTARTS {
+        let running = start_client(&client, &plan)?;
+        // The outage begins while connections are coming in.
+        let before = eventually(PATIENCE, "more connections", || {
             let now = opened(&reader)?;
-            ensure!(now > before, "there are {now}");
+            ensure!(now > tally.connections, "there are {now}");
             Ok(now)
         })?;
         aggregator.daemon.stop()?;
@@ -58,9 +62,15 @@ fn totals_stay_exact_over_restarts() -> Result<()> {
         aggregator.restart()?;
         let stored = opened(&reader)?;
         ensure!(stored >= before, "{before} connections became {stored}");
+        eventually(PATIENCE, "the agent to be back", || {
+            let metrics = agent.metrics()?;
+            let reconnects = metrics::sum(&metrics, RECONNECTS, &[]);
+            ensure!(reconnects == outage as f64, "{reconnects} reconnects");
+            Ok(())
+        })?;
+        tally += finish_client(running)?;
+        assert_eq!(tally.connections, outage * plan.connections);
     }
-    let tally = finish_client(running)?;
-    assert_eq!(tally.connections, plan.connections);
     let exact = Counts::finished(&tally);
     eventually(PATIENCE, "exact totals", || {
         for level in ["container", "workload"] {
@@ -72,15 +82,7 @@ fn totals_stay_exact_over_restarts() -> Result<()> {
         }
         Ok(())
     })?;
-    backed_off(&agent)?;
-    let status = agent.metrics()?;
-    let reconnects = insight_tests::reader::metrics::sum(
-        &status,
-        "insight_agent_aggregator_reconnects_total",
-        &[],
-    );
-    assert_eq!(reconnects, RESTARTS as f64, "{status}");
-    Ok(())
+    backed_off(&agent)
 }
 
 /// Within an outage each wait is as long as the one before or longer: a wait is between half of a full one and all of it, and

@@ -12,11 +12,20 @@ use super::totals::{Moved, Totals};
 /// A flow with open connections is mentioned at least this often, so that every minute of the graph has it.
 pub(super) const MENTION: Duration = Duration::from_secs(30);
 
-/// Every flow's account. It holds one entry for each entry of the kernel's flow map, so that map's size bounds it.
+/// Rows of one batch, half of what an aggregator takes; what is more goes into the next one.
+const MAX_ROWS: usize = 500_000;
+
+/// A flow that is neither in the kernel's map nor open in so many full readings has found no room in the map when it closed, and
+/// comes no more.
+const ABSENT: u8 = 3;
+
+/// Every flow's account: one for each entry of the kernel's flow map, which bounds these, and as many again at most for flows that are
+/// open and found no room there.
 #[derive(Debug, Default)]
 pub struct Accounts {
     baseline: HashMap<FlowKey, Moved>,
     flows: HashMap<FlowKey, Account>,
+    limit: usize,
 }
 
 #[derive(Debug, Default)]
@@ -31,14 +40,17 @@ struct Account {
     batched_active: u64,
     /// When a batch had it.
     mentioned: Option<Instant>,
+    /// Full readings in a row that did not have it.
+    absent: u8,
 }
 
 impl Accounts {
-    /// Accounts that begin now; `open` is the kernel's baseline reading.
-    pub fn begin(open: &[LiveSocket]) -> Self {
+    /// Accounts that begin now; `open` is the kernel's baseline reading, `max_flows` the room in its flow map.
+    pub fn begin(open: &[LiveSocket], max_flows: u32) -> Self {
         Self {
             baseline: Live::baseline(open),
             flows: HashMap::new(),
+            limit: (max_flows as usize).saturating_mul(2),
         }
     }
 
@@ -46,6 +58,7 @@ impl Accounts {
     pub fn update(&mut self, closed: &[(FlowKey, FlowTotals)], live: Option<&Live>) {
         for account in self.flows.values_mut() {
             account.active = 0;
+            account.absent = account.absent.saturating_add(1);
         }
         let none = LiveFlow::default();
         for (key, totals) in closed {
@@ -58,19 +71,33 @@ impl Accounts {
         let known: std::collections::HashSet<&FlowKey> =
             closed.iter().map(|(key, _)| key).collect();
         for (key, open) in old.filter(|(key, _)| !known.contains(key)) {
-            self.set(key, &unseen, Some(open));
+            if self.flows.len() < self.limit || self.flows.contains_key(key) {
+                self.set(key, &unseen, Some(open));
+            }
         }
+        self.flows
+            .retain(|_, account| account.absent < ABSENT || account.total != account.batched);
     }
 
     /// Takes the closed totals of a flow that has just appeared, between two full readings.
     pub fn appeared(&mut self, key: &FlowKey, closed: &FlowTotals) {
+        let before = self.flows.get(key).map_or((0, 0, 0), |account| {
+            let total = &account.total.0;
+            (account.active, total.opened, total.closed)
+        });
         self.set(key, closed, None);
+        if let Some(account) = self.flows.get_mut(key) {
+            let (active, opened, ended) = before;
+            account.active = (active + closed.opened.saturating_sub(opened))
+                .saturating_sub(closed.closed.saturating_sub(ended));
+        }
     }
 
     fn set(&mut self, key: &FlowKey, closed: &FlowTotals, open: Option<&LiveFlow>) {
         let baseline = self.baseline.get(key).copied().unwrap_or_default();
         let moved = open.map_or(Moved::default(), |open| open.moved);
         let account = self.flows.entry(*key).or_default();
+        account.absent = 0;
         account.total.raise(&Totals::of(closed, &moved, &baseline));
         // Without a readout, what was opened and not closed is open.
         account.active = open.map_or_else(
@@ -83,6 +110,9 @@ impl Accounts {
     pub fn take(&mut self, now: Instant) -> Vec<FlowRow> {
         let mut rows = Vec::new();
         for (key, account) in &mut self.flows {
+            if rows.len() == MAX_ROWS {
+                break;
+            }
             let added = account.total.since(&account.batched);
             let due = account.active > 0
                 && account

@@ -43,11 +43,14 @@ impl Live {
         }
     }
 
-    /// What the sockets that are older than the counting had moved before.
+    /// What the sockets that are older than the counting had moved before, each once: as it was read first.
     pub(super) fn baseline(records: &[LiveSocket]) -> HashMap<FlowKey, Moved> {
+        let mut met = HashSet::new();
         let mut baseline: HashMap<FlowKey, Moved> = HashMap::new();
         for record in records.iter().filter(|record| record.baseline != 0) {
-            baseline.entry(record.key).or_default().add(record);
+            if met.insert(record.socket) {
+                baseline.entry(record.key).or_default().add(record);
+            }
         }
         baseline
     }

@@ -12,7 +12,7 @@ use insight_ebpf::abi::{
     FlowKey, FlowTotals, LiveSocket, Offsets, Overflow, PHASE_BASELINE, PHASE_COUNTING, Settings,
 };
 
-use super::probes::{LIFE, READOUT};
+use super::probes::{LIFE, MISSED, READOUT};
 use super::readout::Readout;
 use super::{Doorbell, Probe, btf, fields, object, system};
 
@@ -103,11 +103,14 @@ impl Kernel {
             PHASE_COUNTING
         };
         self.set_phase(phase)?;
-        let life = match self.attach_life(btf) {
-            Ok(()) => LIFE.runs(),
-            Err(error) => LIFE.fails(&error),
-        };
-        self.probes.push(life);
+        // In this order: the kernel runs them in the order in which they were attached, and the second counts what the first missed.
+        for probe in [LIFE, MISSED] {
+            let attached = self.attach_tracepoint(probe.name, btf);
+            self.probes.push(match attached {
+                Ok(()) => probe.runs(),
+                Err(error) => probe.fails(&error),
+            });
+        }
         self.probes.push(match readout {
             Ok(readout) => {
                 self.readout = Some(readout);
@@ -118,11 +121,11 @@ impl Kernel {
         Ok(())
     }
 
-    fn attach_life(&mut self, btf: &Btf) -> Result<()> {
+    fn attach_tracepoint(&mut self, name: &str, btf: &Btf) -> Result<()> {
         let program: &mut BtfTracePoint = self
             .ebpf
-            .program_mut("life")
-            .context("the BPF object has no program 'life'")?
+            .program_mut(name)
+            .with_context(|| format!("the BPF object has no program '{name}'"))?
             .try_into()?;
         program.load("inet_sock_set_state", btf).context("load")?;
         program.attach().context("attach")?;

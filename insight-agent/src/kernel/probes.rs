@@ -32,6 +32,17 @@ pub(super) const LIFE: Probe = Probe {
     lost: "everything: no flow can be counted",
 };
 
+/// Counts the connections that `life` misses.
+pub(super) const MISSED: Probe = Probe {
+    name: "missed",
+    hook: "tp_btf/inet_sock_set_state",
+    since: "5.5",
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "a connection that opens or closes in a softirq which interrupts 'life' on its CPU: a few in a million",
+};
+
 /// Reads open connections.
 pub(super) const READOUT: Probe = Probe {
     name: "readout",

@@ -1,6 +1,6 @@
 //! Reads the open connections of the whole node, one pass an interval.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Context, Result, bail};
@@ -11,6 +11,9 @@ use super::system;
 
 /// Inode of the first PID namespace, `PROC_PID_INIT_INO` in include/linux/proc_ns.h.
 const HOST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
+
+/// Bytes of one read: the kernel's own buffer for an iterator is 32 KiB (8 pages).
+const PIECE: usize = 64 * 1024;
 
 /// The attached readout.
 pub(super) struct Readout {
@@ -36,10 +39,19 @@ impl Readout {
     /// One pass: a record for each descriptor of an open TCP socket in scope.
     pub(super) fn read(&mut self) -> Result<Vec<LiveSocket>> {
         self.buffer.clear();
-        system::iterate(self.link.as_fd())
-            .context("start a pass over the open sockets")?
-            .read_to_end(&mut self.buffer)
-            .context("read the open sockets")?;
+        let mut pass =
+            system::iterate(self.link.as_fd()).context("start a pass over the open sockets")?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            match pass.read(&mut piece) {
+                Ok(0) => break,
+                Ok(length) => self.buffer.extend_from_slice(&piece[..length]),
+                // After a million descriptors without a TCP socket the kernel lets the reader breathe, and goes on where it was.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error) => return Err(error).context("read the open sockets"),
+            }
+        }
         Ok(system::values(&self.buffer).collect())
     }
 }

@@ -21,12 +21,51 @@ pub struct Outbox {
 struct Queue {
     batches: VecDeque<Batch>,
     last: u64,
+    standing: Standing,
+}
+
+/// Whose counts these are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Standing {
+    /// This agent reports for its node.
+    #[default]
+    Ours,
+    /// Another agent reports for the node: what is counted here is counted there.
+    Theirs,
+    /// The other one is gone, and nothing that was counted in its time may be reported.
+    Anew,
 }
 
 impl Outbox {
     /// Whether another batch may be built.
     pub fn has_room(&self) -> bool {
-        self.lock().batches.len() < MAX_UNACKED
+        let queue = self.lock();
+        queue.standing == Standing::Ours && queue.batches.len() < MAX_UNACKED
+    }
+
+    /// Another agent reports for the node. What this one has is dropped, for it would be counted twice.
+    pub fn deny(&self) {
+        let mut queue = self.lock();
+        queue.batches.clear();
+        queue.standing = Standing::Theirs;
+    }
+
+    /// The aggregator takes this agent's reports.
+    pub fn admit(&self) {
+        let mut queue = self.lock();
+        if queue.standing == Standing::Theirs {
+            queue.standing = Standing::Anew;
+        }
+    }
+
+    /// Whether counting has to begin anew; once after [`Self::admit`] ended a denial.
+    pub fn begins_anew(&self) -> bool {
+        let mut queue = self.lock();
+        let anew = queue.standing == Standing::Anew;
+        if anew {
+            queue.standing = Standing::Ours;
+        }
+        anew
     }
 
     /// Gives the batch its sequence and keeps it until it is acknowledged.
@@ -103,5 +142,18 @@ mod tests {
         assert_eq!(outbox.after(4), None);
         outbox.acknowledge(9);
         assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn what_another_agent_reports_is_not_kept() {
+        let outbox = Outbox::default();
+        outbox.admit();
+        assert!(outbox.has_room() && !outbox.begins_anew());
+        outbox.push(Batch::default());
+        outbox.deny();
+        assert!(outbox.is_empty() && !outbox.has_room() && !outbox.begins_anew());
+        outbox.admit();
+        assert!(!outbox.has_room() && outbox.begins_anew());
+        assert!(outbox.has_room() && !outbox.begins_anew());
     }
 }

@@ -10,18 +10,22 @@ use insight_proto::v1::{Hello, ReportRequest, ReportResponse, report_request, re
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::Streaming;
 use tonic::codec::CompressionEncoding;
+use tonic::codegen::http::Uri;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status, Streaming};
 use tracing::{info, warn};
 
 use super::Outbox;
 use super::backoff::Backoff;
-use crate::status::Status;
+use crate::status::Status as AgentStatus;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A dead aggregator is noticed after about this and half as much again.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// How long the aggregator may take to end a stream that the agent has ended.
+const HANG_UP: Duration = Duration::from_secs(1);
 
 /// Who reports.
 #[derive(Clone, Debug)]
@@ -45,7 +49,7 @@ pub struct Reporter {
     /// What.
     pub outbox: Arc<Outbox>,
     /// Who wants to know how it goes.
-    pub status: Status,
+    pub status: AgentStatus,
 }
 
 impl Reporter {
@@ -53,14 +57,18 @@ impl Reporter {
     pub async fn run(self, stop: CancellationToken) {
         let mut backoff = Backoff::default();
         loop {
-            let ended = tokio::select! {
-                () = stop.cancelled() => return,
-                ended = self.stream(&mut backoff) => ended,
-            };
+            let ended = self.stream(&mut backoff, &stop).await;
+            if stop.is_cancelled() {
+                return;
+            }
             let error = ended
                 .err()
                 .unwrap_or_else(|| anyhow::anyhow!("the aggregator ended the stream"));
             self.status.disconnected(&format!("{error:#}"));
+            let taken = |refused: &Refused| refused.code == Code::AlreadyExists;
+            if error.downcast_ref().is_some_and(taken) {
+                self.outbox.deny();
+            }
             let wait = backoff.next();
             warn!(
                 "no aggregator: {error:#}; next try in {wait:.1?}; counting goes on in the kernel"
@@ -72,7 +80,46 @@ impl Reporter {
         }
     }
 
-    async fn stream(&self, backoff: &mut Backoff) -> Result<()> {
+    /// One stream, to its end.
+    async fn stream(&self, backoff: &mut Backoff, stop: &CancellationToken) -> Result<()> {
+        let (to_aggregator, mut answers) = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            opened = self.open() => opened?,
+        };
+        let mut sent = self.greet(&mut answers).await?;
+        backoff.reset();
+        self.outbox.admit();
+        self.status.connected();
+        info!(aggregator = %self.endpoint.uri(), "reporting");
+        loop {
+            while let Some(batch) = self.outbox.after(sent) {
+                sent = batch.sequence;
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    handed = send(&to_aggregator, report_request::Message::Batch(batch)) => handed?,
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.outbox.changed() => {}
+                answer = answers.message() => match answer.map_err(refused)? {
+                    Some(answer) => self.take(&answer),
+                    None => return Ok(()),
+                },
+            }
+        }
+        // The aggregator sees an agent that ends its stream, not one that was cut off.
+        drop(to_aggregator);
+        let _ = tokio::time::timeout(HANG_UP, async {
+            while let Ok(Some(answer)) = answers.message().await {
+                self.take(&answer);
+            }
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn open(&self) -> Result<(mpsc::Sender<ReportRequest>, Streaming<ReportResponse>)> {
         let channel = self
             .endpoint
             .clone()
@@ -85,28 +132,12 @@ impl Reporter {
             .with_context(|| format!("connect to {}", self.endpoint.uri()))?;
         let (to_aggregator, outgoing) = mpsc::channel(1);
         send(&to_aggregator, report_request::Message::Hello(self.hello())).await?;
-        let mut answers = client(channel)
+        let answers = client(channel)
             .report(ReceiverStream::new(outgoing))
             .await
-            .map_err(refused)?
+            .map_err(|status| not_opened(status, self.endpoint.uri()))?
             .into_inner();
-        let mut sent = self.greet(&mut answers).await?;
-        backoff.reset();
-        self.status.connected();
-        info!(aggregator = %self.endpoint.uri(), "reporting");
-        loop {
-            while let Some(batch) = self.outbox.after(sent) {
-                sent = batch.sequence;
-                send(&to_aggregator, report_request::Message::Batch(batch)).await?;
-            }
-            tokio::select! {
-                () = self.outbox.changed() => {}
-                answer = answers.message() => match answer.map_err(refused)? {
-                    Some(answer) => self.take(&answer),
-                    None => return Ok(()),
-                },
-            }
-        }
+        Ok((to_aggregator, answers))
     }
 
     /// The aggregator's first answer says what it has of this agent; the rest is sent again.
@@ -114,7 +145,7 @@ impl Reporter {
         let first = tokio::time::timeout(CONNECT_TIMEOUT, answers.message())
             .await
             .context("the aggregator does not answer")?
-            .map_err(refused)?;
+            .map_err(|status| not_opened(status, self.endpoint.uri()))?;
         match first.and_then(|answer| answer.message) {
             Some(report_response::Message::Config(config)) => {
                 self.outbox.acknowledge(config.durable_sequence);
@@ -165,11 +196,45 @@ async fn send(to: &mpsc::Sender<ReportRequest>, message: report_request::Message
     .context("the stream to the aggregator ended")
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "a function for map_err")]
-fn refused(status: tonic::Status) -> anyhow::Error {
-    anyhow::anyhow!(
-        "the aggregator answers {:?}: {}",
+/// Why the stream ended before it began. Another kind of server answers in its own way, and gRPC makes these codes of it.
+fn not_opened(status: Status, uri: &Uri) -> anyhow::Error {
+    let is_strange = matches!(
         status.code(),
-        status.message()
-    )
+        Code::Internal | Code::Unknown | Code::Unimplemented | Code::NotFound
+    );
+    let error = refused(status);
+    if is_strange {
+        error.context(format!(
+            "is {uri} the gRPC address of an Insight aggregator? Its port is 7701 unless changed"
+        ))
+    } else {
+        error
+    }
 }
+
+#[expect(clippy::needless_pass_by_value, reason = "a function for map_err")]
+fn refused(status: Status) -> anyhow::Error {
+    anyhow::Error::new(Refused {
+        code: status.code(),
+        message: status.message().to_owned(),
+    })
+}
+
+/// What the aggregator said.
+#[derive(Debug)]
+struct Refused {
+    code: Code,
+    message: String,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            to,
+            "the aggregator answers {:?}: {}",
+            self.code, self.message
+        )
+    }
+}
+
+impl std::error::Error for Refused {}

@@ -14,6 +14,9 @@ use crate::flows::{Accounts, FlowRow, Live, batch_columns};
 use crate::kernel::Kernel;
 use crate::status::{FlowMap, Status};
 
+/// The longest time that a batch says it covers, milliseconds: 30 days, well below what an aggregator takes.
+const LONGEST_COVER: i64 = 30 * 24 * 3_600_000;
+
 /// What the last reading came to, for the status.
 #[derive(Default)]
 struct Reading {
@@ -46,7 +49,7 @@ impl Collector {
 
     /// Counting begins.
     pub(super) fn begin(&mut self, kernel: &mut Kernel) -> Result<()> {
-        self.accounts = Accounts::begin(&kernel.take_baseline()?);
+        self.accounts = Accounts::begin(&kernel.take_baseline()?, kernel.max_flows());
         self.from_unix_ms = boot::now_unix_ms();
         Ok(())
     }
@@ -67,6 +70,12 @@ impl Collector {
             .context("read the cgroups' CPU and memory")?;
         self.last.took = start.elapsed();
         Ok(())
+    }
+
+    /// Takes everything that was read as reported: by another agent.
+    pub(super) fn skip(&mut self) {
+        self.accounts.take(Instant::now());
+        self.from_unix_ms = boot::now_unix_ms();
     }
 
     /// What changed since the last batch.
@@ -108,7 +117,9 @@ impl Collector {
         self.last.flow_map.dropped_updates = overflow.updates;
         self.last.flow_map.size = u64::from(kernel.max_flows());
         let cgroups: HashSet<u64> = rows.iter().map(|row| row.key.cgroup).collect();
+        // A clock may step: back, or by decades when a machine without a battery meets its time server.
         let to_unix_ms = boot::now_unix_ms().max(self.from_unix_ms);
+        self.from_unix_ms = self.from_unix_ms.max(to_unix_ms - LONGEST_COVER);
         let batch = Batch {
             from_unix_ms: self.from_unix_ms,
             to_unix_ms,

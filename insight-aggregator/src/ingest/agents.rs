@@ -42,6 +42,9 @@ pub enum Refused {
         /// When it connected.
         since: UnixMs,
     },
+    /// The node's agent of another boot is still connected: after a power loss, until its silence is noticed. What the two count
+    /// is not the same, so the new one may keep it and come again.
+    OtherBoot,
     /// [`MAX_AGENTS`] are connected.
     TooMany,
 }
@@ -79,6 +82,7 @@ impl Agents {
     pub fn enter(&self, hello: &v1::Hello) -> Result<Place, Refused> {
         let mut state = self.lock();
         match state.by_node.get(&hello.node) {
+            Some(other) if other.agent.boot_id != hello.boot_id => return Err(Refused::OtherBoot),
             Some(other) if other.agent.epoch != hello.epoch => {
                 return Err(Refused::NodeTaken {
                     epoch: other.agent.epoch,

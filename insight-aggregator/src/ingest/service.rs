@@ -116,6 +116,14 @@ impl Talk {
         };
         match &ended {
             Ok(()) => tracing::info!(node = hello.node, "agent disconnected"),
+            // What the transport says when the other side is gone; gRPC's own codes say what is wrong.
+            Err(status) if status.code() == tonic::Code::Unknown => {
+                tracing::info!(
+                    node = hello.node,
+                    reason = status.message(),
+                    "agent's connection was lost"
+                );
+            }
             Err(status) => tracing::warn!(
                 node = hello.node,
                 code = ?status.code(),
@@ -134,6 +142,11 @@ impl Talk {
                  twice: give each agent its own --node-name, or stop one",
                 hello.node,
                 (now_ms() - since) / 1000
+            )),
+            Refused::OtherBoot => Status::unavailable(format!(
+                "the agent of node {:?} from before its restart is still connected; come again in some seconds, or if that is \
+                 another machine, give each its own --node-name",
+                hello.node
             )),
             Refused::TooMany => Status::resource_exhausted(format!(
                 "{MAX_AGENTS} agents are connected, the limit of one aggregator"

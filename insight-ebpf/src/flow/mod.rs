@@ -5,7 +5,9 @@ mod life;
 mod readout;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub use kernel::{Maps, Socket};
 pub use life::{on_state_change, state};
 pub use readout::live_socket;
+pub use turns::{Change, Turns};

@@ -21,7 +21,10 @@ pub fn live_socket<M: Maps, S: Socket>(maps: &M, socket: &S) -> Option<LiveSocke
     }
     // The mark comes before the counts: once it is set, a close on another CPU adds the socket's totals, and whatever is
     // read here is what must be taken off them again.
-    let baseline = maps.taking_baseline() && maps.mark(socket.address(), MARK_OLD) == 0;
+    // A socket that is met again, behind another descriptor or because the kernel had no room left for the record and starts
+    // over with the same file, is as old as it was: its reader takes it once.
+    let baseline =
+        maps.taking_baseline() && matches!(maps.mark(socket.address(), MARK_OLD), 0 | MARK_OLD);
     Some(LiveSocket {
         key,
         socket: socket.address(),

@@ -2,10 +2,10 @@
 
 use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_NOEXIST};
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
 use insight_ebpf::abi::{FlowKey, FlowTotals, Overflow, PHASE_BASELINE};
-use insight_ebpf::flow::Maps;
+use insight_ebpf::flow::{Maps, Turns};
 
 /// Room for flows; the agent sets it from `--max-flows`. Preallocated: an entry must never fail for want of memory in an interrupt.
 #[map]
@@ -27,6 +27,19 @@ static PHASE: Array<u32> = Array::with_max_entries(1, 0);
 /// an old connection had moved before the start is counted too.
 #[map]
 static MARKS: HashMap<u64, u8> = HashMap::with_max_entries(131_072, BPF_F_NO_PREALLOC);
+
+/// Notes of `life` for `missed`.
+#[map]
+static TURNS: PerCpuArray<Turns> = PerCpuArray::with_max_entries(1, 0);
+
+/// This CPU's notes.
+#[inline(always)]
+pub(super) fn turns() -> Option<&'static mut Turns> {
+    let turns = TURNS.get_ptr_mut(0)?;
+    // SAFETY: a value of the map, which is never freed. A program of ours that interrupts this one on its CPU reads and writes whole
+    // words of it, which the compiler can keep no copies of across the calls that the verifier sees.
+    Some(unsafe { &mut *turns })
+}
 
 /// Answer of [`Maps::mark`] when there is no room: neither unmarked nor any mark.
 const NO_ROOM: u8 = u8::MAX;

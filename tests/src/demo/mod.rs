@@ -40,6 +40,8 @@ const ENDLESS: u64 = 1 << 40;
 
 /// The worker's pace, and what all others are looked after at.
 const TICK: Duration = Duration::from_secs(1);
+/// How long any of them may take for one thing.
+const ANSWER: Duration = Duration::from_secs(30);
 /// The cron job runs each so many ticks.
 const CRON_TICKS: u64 = 5;
 
@@ -71,7 +73,13 @@ pub fn run(mut args: impl Iterator<Item = String>) -> Result<()> {
         if stop.within(TICK) {
             break;
         }
-        demo.tick(tick)?;
+        if let Err(error) = demo.tick(tick) {
+            // A terminal's Ctrl-C ends the programs, too, and they may be faster.
+            if stop.within(Duration::from_millis(200)) {
+                break;
+            }
+            return Err(error);
+        }
     }
     println!("the demo ends");
     Ok(())
@@ -122,10 +130,12 @@ impl Demo {
             9_000,
         )?);
         let db_address = to(&db, DB_PORT).to_string();
-        let worker_program = worker.run(
+        let mut worker_program = worker.run(
             &format!("polls demo-db:{DB_PORT} over 2 open connections"),
             load(["hold", "--to", &db_address, "--connections", "2"])?,
         )?;
+        // It has opened its connections.
+        worker_program.line(ANSWER)?;
         println!("demo-cron     is refused at demo-web:{CRON_PORT} each {CRON_TICKS} seconds");
         Ok(Self {
             programs,
@@ -142,10 +152,10 @@ impl Demo {
             program.expect_running()?;
         }
         self.worker.tell("64 2048")?;
+        self.worker.line(ANSWER)?;
         if tick % CRON_TICKS == 1 {
             let args = ["refused", "--to", &self.cron_to, "--count", "1"];
-            let mut job = self.cron.spawn(load(args)?)?;
-            job.finish(TICK * 10)?;
+            self.cron.spawn(load(args)?)?.finish(ANSWER)?;
         }
         Ok(())
     }

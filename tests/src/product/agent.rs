@@ -28,6 +28,17 @@ impl Agent {
         root: &CgroupRoot,
         interval: &str,
     ) -> Result<Self> {
+        Self::started_by(&[], aggregator, node, root, interval)
+    }
+
+    /// The same, started by another program; see [`Daemon::started_by`].
+    pub fn started_by(
+        starter: &[&str],
+        aggregator: &Aggregator,
+        node: &str,
+        root: &CgroupRoot,
+        interval: &str,
+    ) -> Result<Self> {
         let http_port = free_port()?;
         let args = [
             "run",
@@ -45,7 +56,7 @@ impl Agent {
         .map(str::to_owned)
         .to_vec();
         let mut agent = Self {
-            daemon: Daemon::new("insight-agent", args, http_port)?,
+            daemon: Daemon::new("insight-agent", args, http_port)?.started_by(starter),
             http_port,
         };
         agent.restart()?;

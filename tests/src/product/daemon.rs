@@ -1,5 +1,6 @@
 //! A program that runs until it is stopped, with its log.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -23,7 +24,10 @@ const TAIL: usize = 40;
 pub struct Daemon {
     name: String,
     program: PathBuf,
+    /// What starts the program instead of us, with its own arguments first.
+    starter: Vec<String>,
     args: Vec<String>,
+    env: Vec<(&'static str, &'static str)>,
     http_port: u16,
     child: Option<Child>,
     // Holds the log, which a restart continues.
@@ -36,11 +40,26 @@ impl Daemon {
         Ok(Self {
             name: name.to_owned(),
             program: super::program(name)?,
+            starter: Vec::new(),
             args,
+            env: Vec::new(),
             http_port,
             child: None,
             folder: TempDir::with_prefix(format!("{name}-"))?,
         })
+    }
+
+    /// Lets another program start it, which gets the program and its arguments after its own. Such a daemon is to be killed,
+    /// not stopped: the signal goes to the starter.
+    #[must_use]
+    pub fn started_by(mut self, starter: &[&str]) -> Self {
+        self.starter = starter.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    /// Adds to its environment from its next start on.
+    pub fn set_env(&mut self, name: &'static str, value: &'static str) {
+        self.env.push((name, value));
     }
 
     /// Starts it.
@@ -50,9 +69,17 @@ impl Daemon {
             .create(true)
             .append(true)
             .open(self.log_path())?;
-        let mut command = Command::new(&self.program);
+        let mut words = self.starter.iter().map(OsStr::new);
+        let mut command = match words.next() {
+            Some(starter) => Command::new(starter),
+            None => Command::new(&self.program),
+        };
+        if !self.starter.is_empty() {
+            command.args(words).arg(&self.program);
+        }
         command
             .args(&self.args)
+            .envs(self.env.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log);

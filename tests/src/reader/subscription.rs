@@ -26,6 +26,8 @@ pub struct Known {
     pub deltas: u64,
     /// How often updates were lost so far.
     pub losses: u64,
+    /// Why, each time.
+    pub lost_reasons: Vec<String>,
     /// Newest token.
     pub token: String,
     /// Whether it has a snapshot that still holds.
@@ -71,8 +73,9 @@ impl Known {
                 )?;
                 self.deltas += 1;
             }
-            Event::Lost(_) => {
+            Event::Lost(lost) => {
                 self.losses += 1;
+                self.lost_reasons.push(lost.reason);
                 self.current = false;
             }
         }
@@ -116,7 +119,7 @@ fn change<T>(
 }
 
 /// A running subscription. It takes nothing from its connection except during [`Subscription::wait_for`], so a test that
-/// does not call that is a reader that has stopped reading.
+/// does not call that is a reader that has stopped reading; after 20 s it also seems dead, unless it [dozes](Self::doze).
 pub struct Subscription {
     runtime: Rc<Runtime>,
     stream: Streaming<v1::GraphEvent>,
@@ -135,6 +138,13 @@ impl Subscription {
             stream,
             known,
         }
+    }
+
+    /// Lets the connection answer pings for this long, as that of any program does which is busy with something else, and
+    /// takes no message. (A program that is frozen is disconnected instead.)
+    pub fn doze(&self, time: Duration) {
+        self.runtime
+            .block_on(async { tokio::time::sleep(time).await });
     }
 
     /// Takes messages until a check of what is known passes. The error after `limit` has the last check's reason.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::outcome::{Failure, Outcome, Skip, Tail};
+use super::outcome::{Excerpt, Failure, Outcome, Skip, Tail};
 
 /// Follows the combined stdout and stderr of one `cargo test`, line by line.
 #[derive(Default)]
@@ -12,7 +12,7 @@ pub(crate) struct Parser {
     /// The last program that began, for the names of what follows its result
     program: String,
     section: Section,
-    outputs: BTreeMap<String, Tail>,
+    outputs: BTreeMap<String, Excerpt>,
     failed: Vec<String>,
     ignored: Vec<Skip>,
     results: usize,
@@ -93,7 +93,10 @@ impl Parser {
         let mut outputs = std::mem::take(&mut self.outputs);
         for name in failed {
             self.outcome.failed.push(Failure {
-                output: outputs.remove(&name).map(Tail::lines).unwrap_or_default(),
+                output: outputs
+                    .remove(&name)
+                    .map(Excerpt::lines)
+                    .unwrap_or_default(),
                 name: format!("{}: {name}", self.program),
             });
         }

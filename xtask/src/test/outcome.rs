@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 pub(crate) struct Failure {
     /// Which, for a person to find it
     pub(crate) name: String,
-    /// The last lines of its output
+    /// The telling lines of its output
     pub(crate) output: Vec<String>,
 }
 
@@ -89,23 +89,58 @@ impl Outcome {
 
 /// The last lines of something long.
 #[derive(Debug, Default)]
-pub(crate) struct Tail(VecDeque<String>);
+pub(crate) struct Tail {
+    lines: VecDeque<String>,
+    left_out: usize,
+}
 
 impl Tail {
-    /// Enough for a panic with its backtrace or for a compiler's error; a CI log's end must stay readable.
-    const LINES: usize = 40;
+    /// Enough for a compiler's error, or for the end of a backtrace; a CI log's end must stay readable.
+    const LINES: usize = 30;
 
     /// Takes a line, and forgets the oldest when there are too many.
     pub(crate) fn push(&mut self, line: &str) {
-        if self.0.len() == Self::LINES {
-            self.0.pop_front();
+        if self.lines.len() == Self::LINES {
+            self.lines.pop_front();
+            self.left_out += 1;
         }
-        self.0.push_back(line.to_owned());
+        self.lines.push_back(line.to_owned());
     }
 
     /// The lines kept.
     pub(crate) fn lines(self) -> Vec<String> {
-        self.0.into()
+        self.lines.into()
+    }
+}
+
+/// The first and the last lines of something long: a panic says first what happened, and then at length where.
+#[derive(Debug, Default)]
+pub(crate) struct Excerpt {
+    head: Vec<String>,
+    tail: Tail,
+}
+
+impl Excerpt {
+    /// Enough for a message with two values that differ.
+    const HEAD: usize = 15;
+
+    /// Takes a line.
+    pub(crate) fn push(&mut self, line: &str) {
+        if self.head.len() < Self::HEAD {
+            self.head.push(line.to_owned());
+        } else {
+            self.tail.push(line);
+        }
+    }
+
+    /// The lines kept, with a word about those between.
+    pub(crate) fn lines(self) -> Vec<String> {
+        let mut lines = self.head;
+        if self.tail.left_out > 0 {
+            lines.push(format!("… {} lines left out …", self.tail.left_out));
+        }
+        lines.extend(self.tail.lines());
+        lines
     }
 }
 
@@ -143,6 +178,26 @@ mod tests {
         }
         let lines = tail.lines();
         assert_eq!(lines.len(), Tail::LINES);
+        assert_eq!(lines.last().map(String::as_str), Some("99"));
+    }
+    #[test]
+    fn an_excerpt_keeps_the_beginning_too_and_says_what_it_leaves_out() {
+        let excerpt = |count: usize| {
+            let mut excerpt = Excerpt::default();
+            for line in 0..count {
+                excerpt.push(&line.to_string());
+            }
+            excerpt.lines()
+        };
+        assert_eq!(excerpt(2), ["0", "1"]);
+        let whole = Excerpt::HEAD + Tail::LINES;
+        assert_eq!(excerpt(whole).len(), whole);
+        let lines = excerpt(100);
+        assert_eq!(lines[0], "0");
+        assert_eq!(
+            lines[Excerpt::HEAD],
+            format!("… {} lines left out …", 100 - whole)
+        );
         assert_eq!(lines.last().map(String::as_str), Some("99"));
     }
 }

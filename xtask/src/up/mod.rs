@@ -6,6 +6,7 @@ pub(crate) mod pins;
 mod ports;
 mod ready;
 mod service;
+mod tied;
 mod view;
 
 use std::net::SocketAddr;

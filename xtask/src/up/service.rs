@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal};
 
+use super::tied::tie;
 use crate::cargo;
 use crate::clean_host::processes::{self, Process};
 use crate::patience::wait_until;
@@ -44,14 +45,7 @@ impl Service {
             .stderr(file)
             // A group of its own: the terminal's Ctrl-C is for us, and we stop the programs in order.
             .process_group(0);
-        // SAFETY: prctl is one system call and touches no memory of ours, so it is allowed between fork and exec.
-        unsafe {
-            command.pre_exec(|| {
-                // Should we be killed, nothing stays behind. (A program started by sudo does not inherit this.)
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
-                Ok(())
-            });
-        }
+        tie(&mut command);
         let shown = cargo::show(&command);
         let child = command
             .spawn()

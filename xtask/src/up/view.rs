@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal};
 
 use super::Args;
+use super::tied::tie;
 use crate::patience::wait_until;
 use crate::project::Project;
 use crate::{cargo, signals};
@@ -34,6 +35,7 @@ impl Watch {
     /// Starts it.
     pub(crate) fn start(project: &Project, args: &Args) -> Result<Self> {
         let mut command = reader(project, args, "watch");
+        tie(&mut command);
         let shown = cargo::show(&command);
         let child = command
             .spawn()

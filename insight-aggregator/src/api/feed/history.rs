@@ -8,8 +8,9 @@ use insight_proto::v1;
 /// Versions that a reader can resume from: at the fastest pace of 20 a second, a pause of 1.6 s; at the usual pace of one
 /// report interval, some minutes.
 const MAX_VERSIONS: usize = 32;
-/// Nodes and edges of all kept versions together, about 500 bytes each, so that a large graph keeps fewer versions.
-const MAX_ITEMS: usize = 500_000;
+/// Nodes and edges of all kept versions together, about 2 KiB each with their share of the deltas (measured
+/// with 2,000 items), so that a large graph keeps fewer versions.
+const MAX_ITEMS: usize = 100_000;
 
 /// One state of the graph.
 #[derive(Debug)]

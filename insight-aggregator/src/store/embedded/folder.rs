@@ -5,6 +5,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -132,6 +133,22 @@ fn parse(format: &str) -> Result<u32> {
         .with_context(|| format!("{version:?} is not a version"))
 }
 
+/// How often a lock is tried, and the pause between: half a second in all. A process that was just forked holds its parent's
+/// descriptors until its exec, so a lock can outlive its holder for a moment.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(50);
+
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..TRIES {
+        match file.try_lock() {
+            #[expect(clippy::disallowed_methods, reason = "before anything else runs")]
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            tried => return tried,
+        }
+    }
+    file.try_lock()
+}
+
 /// Locks the folder against other processes. Opened for writing, so that a folder that cannot be written is met here.
 fn lock(dir: &Path) -> Result<File> {
     let path = dir.join(LOCK);
@@ -147,7 +164,7 @@ fn lock(dir: &Path) -> Result<File> {
                 dir.display()
             )
         })?;
-    match file.try_lock() {
+    match try_lock(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let holder = fs::read_to_string(&path).unwrap_or_default();

@@ -1,0 +1,122 @@
+//! Agents that lack something, or are in the wrong place.
+
+use anyhow::{Context, Result, ensure};
+use insight_tests::cgroup::CgroupRoot;
+use insight_tests::load::client::Plan;
+use insight_tests::needs_root;
+use insight_tests::net::Net;
+use insight_tests::pod::Pod;
+use insight_tests::product::{Agent, Aggregator, Daemon, free_port, run_once};
+use insight_tests::reader::{Counts, http, metrics};
+use insight_tests::traffic::{at, run_client, serve};
+use insight_tests::wait::{PATIENCE, eventually};
+use serde_json::Value;
+
+use crate::{FAILED, as_nobody, expect, run};
+
+#[test]
+fn the_agent_says_what_it_lacks() -> Result<()> {
+    needs_root!("the agent says what it lacks");
+    let listen = format!("127.0.0.1:{}", free_port()?);
+    let args = ["run", "--listen", &listen];
+    let outcome = run("insight-agent", &args, &[("INSIGHT_BTF", "/nonexistent")])?;
+    expect(&outcome, FAILED, &["/nonexistent", "CONFIG_DEBUG_INFO_BTF"])?;
+
+    let mut command = as_nobody("insight-agent")?;
+    command.args(args);
+    expect(
+        &run_once(command)?,
+        FAILED,
+        &["root", "CAP_BPF", "CAP_PERFMON"],
+    )?;
+    let mut command = as_nobody("insight-agent")?;
+    command.arg("doctor");
+    let outcome = run_once(command)?;
+    assert_eq!(outcome.code, Some(FAILED), "{outcome:?}");
+    for part in ["root", "CAP_BPF", "flows cannot be counted"] {
+        ensure!(outcome.stdout.contains(part), "no {part:?}: {outcome:?}");
+    }
+    Ok(())
+}
+
+/// A URL of something that is no aggregator: the agent goes on counting, and says what is wrong.
+#[test]
+fn an_agent_with_a_wrong_url_says_so_and_goes_on() -> Result<()> {
+    needs_root!("an agent with a wrong URL says so and goes on");
+    let root = CgroupRoot::new()?;
+    let aggregator = Aggregator::start()?;
+    let nobody = format!("http://127.0.0.1:{}", free_port()?);
+    for (url, parts) in [
+        (nobody.as_str(), &["refused"] as &[&str]),
+        (&aggregator.http_url(), &["gRPC"]),
+    ] {
+        let port = free_port()?;
+        let args = [
+            "run",
+            "--aggregator",
+            url,
+            "--node-name",
+            "lost",
+            "--interval",
+            "500ms",
+            "--cgroup-root",
+            &root.path().display().to_string(),
+            "--listen",
+            &format!("127.0.0.1:{port}"),
+        ];
+        let args = args.map(str::to_owned).to_vec();
+        let mut agent = Daemon::new("insight-agent", args, port)?;
+        agent.start()?;
+        agent.wait_ready()?;
+        eventually(PATIENCE, "the reason", || {
+            let status: Value = serde_json::from_str(&http::get_ok(port, "/status")?)?;
+            let error = status["aggregator"]["last_error"].as_str();
+            let error = error.with_context(|| format!("no error in {status}"))?;
+            for part in [&[url], parts].concat() {
+                ensure!(error.contains(part), "no {part:?} in {error:?}");
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Two agents with one name would count everything twice: the second is not let in and says why, the first goes on.
+#[test]
+fn a_second_agent_of_a_node_is_refused() -> Result<()> {
+    needs_root!("a second agent of a node is refused");
+    let (net, root) = (Net::new()?, CgroupRoot::new()?);
+    let (server, client) = (Pod::new(&net, &root)?, Pod::new(&net, &root)?);
+    let _serving = serve(&server, 7001)?;
+    let aggregator = Aggregator::start()?;
+    let first = Agent::start(&aggregator, "twin", &root)?;
+    let reader = aggregator.reader()?;
+    eventually(PATIENCE, "the first agent to be let in", || {
+        connected(&first, 1.0)
+    })?;
+
+    let second = Agent::start(&aggregator, "twin", &root)?;
+    eventually(PATIENCE, "the refusal", || {
+        let log = second.daemon.log();
+        for part in ["AlreadyExists", "twin", "--node-name"] {
+            ensure!(log.contains(part), "no {part:?} in {log}");
+        }
+        connected(&second, 0.0)
+    })?;
+    let tally = run_client(
+        &client,
+        &Plan::new(at(server.addresses.v4, 7001), 40, 100, 1_000),
+    )?;
+    eventually(PATIENCE, "exact totals, once", || {
+        let edge = reader.edge("workload", &client.node_id(), &server.node_id(), 7001)?;
+        edge.expect_both(&Counts::finished(&tally))
+    })?;
+    connected(&first, 1.0)?;
+    connected(&second, 0.0)
+}
+
+fn connected(agent: &Agent, expected: f64) -> Result<()> {
+    let found = metrics::sample(&agent.metrics()?, "insight_agent_aggregator_connected", &[])?;
+    ensure!(found == expected, "connected: {found}");
+    Ok(())
+}
