@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::bpf::{EmptyProgram, Runs, Statistics, runs_of};
+use super::bpf::{EmptyProgram, Runs, Statistics, runs_by_traffic};
 use super::progress;
 use super::row::{Budget, Row};
 use super::scale::Scale;
@@ -13,9 +13,6 @@ use super::traffic::Load;
 use super::world::World;
 use crate::product::Aggregator;
 use crate::wait::pause;
-
-/// The program that runs at changes of state.
-pub(super) const LIFE: &str = "life";
 
 /// Time for the last closes to be done.
 const CLOSING: Duration = Duration::from_millis(300);
@@ -41,16 +38,16 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
     for round in 1..=scale.rounds {
         agent.restart()?;
         let pid = agent.daemon.pid()?;
-        let before = runs_of(pid, LIFE)?;
+        let before = runs_by_traffic(pid)?;
         load.run(&world)?;
         pause(CLOSING);
-        let life = runs_of(pid, LIFE)?.since(before);
+        let counted = runs_by_traffic(pid)?.since(before);
         agent.daemon.stop()?;
 
         let program = EmptyProgram::attach()?;
         load.run(&world)?;
         pause(CLOSING);
-        let cost = cost(life, program.runs()?, load.connections)?;
+        let cost = cost(counted, program.runs()?, load.connections)?;
         progress(format!(
             "round {round} of {}: {:.0} ns gross, {:.0} ns net, {:.2} runs, empty program {:.1} ns a run",
             scale.rounds, cost.gross, cost.net, cost.runs, cost.empty
@@ -75,15 +72,15 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
     ])
 }
 
-fn cost(life: Runs, empty: Runs, connections: u64) -> Result<Cost> {
+fn cost(counted: Runs, empty: Runs, connections: u64) -> Result<Cost> {
     ensure!(
-        life.count > 0 && empty.count > 0 && connections > 0,
-        "nothing ran: {life:?}, {empty:?}"
+        counted.count > 0 && empty.count > 0 && connections > 0,
+        "nothing ran: {counted:?}, {empty:?}"
     );
     let connections = connections as f64;
     let empty = empty.time_ns as f64 / empty.count as f64;
-    let gross = life.time_ns as f64 / connections;
-    let runs = life.count as f64 / connections;
+    let gross = counted.time_ns as f64 / connections;
+    let runs = counted.count as f64 / connections;
     Ok(Cost {
         gross,
         net: gross - runs * empty,

@@ -2,8 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use super::bpf::{Statistics, about};
-use super::fdinfo::Objects;
+use super::bpf::{Statistics, runs_by_traffic};
 use super::progress;
 use super::row::{Budget, Row};
 use super::scale::Scale;
@@ -11,9 +10,6 @@ use super::stats::percentile;
 use super::world::World;
 use crate::product::Aggregator;
 use crate::traffic::{Held, at, serve};
-
-/// The program that the agent runs each interval, whatever is sent.
-const READOUT: &str = "readout";
 
 /// Messages between two looks: some 30 ms. The programs run for the whole machine, so connections of others add runs, and nothing
 /// takes any away; many such short slices have none. A run for each message, or for each hundredth, would show in every slice.
@@ -34,12 +30,12 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
     let _statistics = Statistics::on()?;
     let mut slices = Vec::new();
     for _ in 0..scale.messages / SLICE {
-        let before = runs(pid)?;
+        let before = runs_by_traffic(pid)?;
         // A request and its reply.
         for _ in 0..SLICE / 2 {
             held.exchange(64, 64)?;
         }
-        slices.push((runs(pid)? - before) as f64);
+        slices.push(runs_by_traffic(pid)?.since(before).count as f64);
     }
     held.close()?;
     let none = slices.iter().filter(|runs| **runs == 0.0).count();
@@ -66,16 +62,4 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
         )
         .digits(5),
     ])
-}
-
-/// Runs of all of the agent's programs that traffic could start.
-fn runs(pid: u32) -> Result<u64> {
-    let mut sum = 0;
-    for id in Objects::of(pid)?.programs {
-        let (name, runs) = about(id)?;
-        if name != READOUT {
-            sum += runs.count;
-        }
-    }
-    Ok(sum)
 }
