@@ -12,10 +12,29 @@ use super::world::World;
 /// A look at the clocks, to be compared with a later one.
 pub(super) struct Others {
     at: Instant,
-    busy: Duration,
-    own: Duration,
+    clocks: Clocks,
     pods: PathBuf,
     programs: Vec<u32>,
+}
+
+/// CPU time so far.
+#[derive(Clone, Copy, Default)]
+struct Clocks {
+    /// Of all CPUs, busy.
+    busy: Duration,
+    /// Of the pods.
+    pods: Duration,
+    /// Of the programs that take part.
+    programs: Duration,
+}
+
+/// CPU time of a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Used {
+    /// Share of all CPUs that others had, 0 to 1.
+    pub(super) others: f64,
+    /// Time that both pods' processes had; what the kernel does for their packets is in it.
+    pub(super) pods: Duration,
 }
 
 impl Others {
@@ -24,35 +43,42 @@ impl Others {
     pub(super) fn since_now(world: &World, programs: &[u32]) -> Result<Self> {
         let mut look = Self {
             at: Instant::now(),
-            busy: Duration::ZERO,
-            own: Duration::ZERO,
+            clocks: Clocks::default(),
             pods: world.root.path().join("cpu.stat"),
             programs: [programs, &[std::process::id()]].concat(),
         };
-        (look.busy, look.own) = look.clocks()?;
+        look.clocks = look.now()?;
         Ok(look)
     }
 
-    /// The others' share of all CPUs since then, 0 to 1.
-    pub(super) fn share(&self) -> Result<f64> {
+    /// What was used since then.
+    pub(super) fn used(&self) -> Result<Used> {
         let time = self.at.elapsed() * u32::try_from(std::thread::available_parallelism()?.get())?;
-        let (busy, own) = self.clocks()?;
-        Ok(share(busy - self.busy, own.saturating_sub(self.own), time))
+        let (now, before) = (self.now()?, self.clocks);
+        let pods = now.pods.saturating_sub(before.pods);
+        let own = pods + now.programs.saturating_sub(before.programs);
+        Ok(Used {
+            others: share(now.busy.saturating_sub(before.busy), own, time),
+            pods,
+        })
     }
 
-    /// Busy time of all CPUs, and that of those who take part.
-    fn clocks(&self) -> Result<(Duration, Duration)> {
+    fn now(&self) -> Result<Clocks> {
         let all = fs::read_to_string("/proc/stat").context("read /proc/stat")?;
         let busy = busy_ticks(&all).context("no line of all CPUs in /proc/stat")?;
         let pods = fs::read_to_string(&self.pods)
             .with_context(|| format!("read {}", self.pods.display()))?;
         let pods =
             usage_us(&pods).with_context(|| format!("no usage_usec in {}", self.pods.display()))?;
-        let mut own = Duration::from_micros(pods);
+        let mut programs = Duration::ZERO;
         for pid in &self.programs {
-            own += cpu::used(*pid)?;
+            programs += cpu::used(*pid)?;
         }
-        Ok((cpu::duration(busy)?, own))
+        Ok(Clocks {
+            busy: cpu::duration(busy)?,
+            pods: Duration::from_micros(pods),
+            programs,
+        })
     }
 }
 

@@ -24,10 +24,25 @@ const TRIES: usize = 3;
 /// One run each, one after the other.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pair {
-    with: f64,
-    without: f64,
+    with: Speed,
+    without: Speed,
     /// Other programs' share of the CPUs in the worse run.
     others: f64,
+}
+
+/// How fast a run was.
+#[derive(Clone, Copy, Debug, Default)]
+struct Speed {
+    /// Pieces of work a second.
+    rate: f64,
+    /// CPU time of both pods for a piece, microseconds.
+    cpu_us: f64,
+}
+
+impl Pair {
+    fn ratio(&self) -> f64 {
+        self.with.rate / self.without.rate
+    }
 }
 
 /// What is compared.
@@ -36,6 +51,8 @@ pub(super) struct Comparison<'a> {
     pub(super) what: &'a str,
     /// Unit of its speed.
     pub(super) unit: &'static str,
+    /// Pieces of work in a run.
+    pub(super) work: u64,
     /// The least ratio.
     pub(super) floor: f64,
     /// How many pairs.
@@ -45,7 +62,7 @@ pub(super) struct Comparison<'a> {
 impl Comparison<'_> {
     /// Runs pairs. The order within a pair alternates, so a machine that gets slower or faster favours neither. The aggregator
     /// runs all the time, on the same machine; with the agent it also takes in what that reports.
-    pub(super) fn run(&self, mut speed: impl FnMut(&World) -> Result<f64>) -> Result<Vec<Row>> {
+    pub(super) fn run(&self, mut rate: impl FnMut(&World) -> Result<f64>) -> Result<Vec<Row>> {
         let aggregator = Aggregator::start()?;
         let world = World::new()?;
         let mut agent = world.agent(&aggregator)?;
@@ -66,8 +83,13 @@ impl Comparison<'_> {
                 }
                 pause(SETTLE);
                 let others = Others::since_now(&world, &programs)?;
-                let speed = speed(&world)?;
-                pair.others = others.share()?.max(pair.others);
+                let rate = rate(&world)?;
+                let used = others.used()?;
+                pair.others = used.others.max(pair.others);
+                let speed = Speed {
+                    rate,
+                    cpu_us: used.pods.as_secs_f64() * 1e6 / self.work as f64,
+                };
                 if with_agent {
                     agent.daemon.stop()?;
                     pair.with = speed;
@@ -77,11 +99,13 @@ impl Comparison<'_> {
             }
             measured.push(pair);
             progress(format!(
-                "pair {}: {:.0} with, {:.0} without, ratio {:.4}; other programs had up to {:.1} % of the CPUs",
+                "pair {}: {:.0} with, {:.0} without, ratio {:.4}; CPU {:.2} µs and {:.2} µs; other programs had up to {:.1} % of the CPUs",
                 measured.len(),
-                pair.with,
-                pair.without,
-                pair.with / pair.without,
+                pair.with.rate,
+                pair.without.rate,
+                pair.ratio(),
+                pair.with.cpu_us,
+                pair.without.cpu_us,
                 pair.others * 100.0
             ));
         }
@@ -91,7 +115,7 @@ impl Comparison<'_> {
     fn rows(&self, mut pairs: Vec<Pair>) -> Result<Vec<Row>> {
         pairs.sort_by(|one, two| one.others.total_cmp(&two.others));
         pairs.truncate(self.pairs);
-        let ratios: Vec<f64> = pairs.iter().map(|pair| pair.with / pair.without).collect();
+        let ratios: Vec<f64> = pairs.iter().map(Pair::ratio).collect();
         let middle = |of: fn(&Pair) -> f64| -> Result<f64> {
             let values: Vec<f64> = pairs.iter().map(of).collect();
             median(&values).context("no pair was measured")
@@ -101,7 +125,12 @@ impl Comparison<'_> {
         let worst = pairs.last().context("no pair was measured")?.others;
         let ratio = median(&ratios).context("no pair was measured")?;
         let (what, count) = (self.what, pairs.len());
-        let (with, without) = (middle(|pair| pair.with)?, middle(|pair| pair.without)?);
+        let (with, without) = (
+            middle(|pair| pair.with.rate)?,
+            middle(|pair| pair.without.rate)?,
+        );
+        let cpu_ratio = middle(|pair| pair.without.cpu_us / pair.with.cpu_us)?;
+        let cpu_more = middle(|pair| pair.with.cpu_us - pair.without.cpu_us)?;
         Ok(vec![
             Row::new(
                 format!("{what}, with / without the agent, median of {count} pairs"),
@@ -114,6 +143,13 @@ impl Comparison<'_> {
             Row::new("  highest pair", most, "ratio").digits(3),
             Row::new("  with the agent, median", with, self.unit).digits(0),
             Row::new("  without the agent, median", without, self.unit).digits(0),
+            Row::new(
+                "  CPU time of both pods, without / with",
+                cpu_ratio,
+                "ratio",
+            )
+            .digits(3),
+            Row::new("  CPU time that the agent adds to one", cpu_more, "µs"),
             Row::new(
                 "  other programs' CPU in the worst pair",
                 worst * 100.0,
@@ -131,14 +167,19 @@ mod tests {
     const COMPARISON: Comparison = Comparison {
         what: "x",
         unit: "/s",
+        work: 1,
         floor: 0.97,
         pairs: 3,
     };
 
     fn pair(with: f64, without: f64, others: f64) -> Pair {
+        let speed = |rate: f64| Speed {
+            rate,
+            cpu_us: 1e3 / rate,
+        };
         Pair {
-            with,
-            without,
+            with: speed(with),
+            without: speed(without),
             others,
         }
     }
@@ -153,7 +194,12 @@ mod tests {
         ];
         let rows = COMPARISON.rows(pairs).unwrap();
         let figures: Vec<String> = rows.iter().map(|row| row.cells()[1].clone()).collect();
-        assert_eq!(figures, ["0.990", "0.900", "1.500", "99", "100", "2.0"]);
+        assert_eq!(
+            figures,
+            [
+                "0.990", "0.900", "1.500", "99", "100", "0.990", "0.10", "2.0"
+            ]
+        );
         assert_eq!(rows[0].cells()[4], "ok");
         assert!(COMPARISON.rows(Vec::new()).is_err());
     }

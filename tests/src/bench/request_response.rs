@@ -35,6 +35,7 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
     Comparison {
         what: &format!("requests on {CONNECTIONS} open connections (64 bytes each way)"),
         unit: "requests/s",
+        work: load.connections * load.requests,
         floor: FLOOR,
         pairs: scale.pairs,
     }

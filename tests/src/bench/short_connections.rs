@@ -25,6 +25,7 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
     Comparison {
         what: "short connections (1 KiB each way)",
         unit: "connections/s",
+        work: load.connections,
         floor: FLOOR,
         pairs: scale.pairs,
     }
