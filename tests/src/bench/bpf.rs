@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::fdinfo::Objects;
 
@@ -93,24 +93,30 @@ impl Statistics {
     }
 }
 
-/// Runs of all programs with this name that a process has open.
-pub(super) fn runs_of(pid: u32, wanted: &str) -> Result<Runs> {
-    let mut sum = None;
-    for id in Objects::of(pid)?.programs {
+/// The program that the agent itself runs each interval; the others run when sockets do something.
+const READOUT: &str = "readout";
+
+/// Runs of all of an agent's programs that traffic starts.
+pub(super) fn runs_by_traffic(agent: u32) -> Result<Runs> {
+    let mut sum = Runs::default();
+    let mut found = false;
+    for id in Objects::of(agent)?.programs {
         let (name, runs) = about(id)?;
-        if name == wanted {
-            let so_far: Runs = sum.unwrap_or_default();
-            sum = Some(Runs {
-                time_ns: so_far.time_ns + runs.time_ns,
-                count: so_far.count + runs.count,
-            });
+        if name != READOUT {
+            sum.time_ns += runs.time_ns;
+            sum.count += runs.count;
+            found = true;
         }
     }
-    sum.with_context(|| format!("process {pid} has no BPF program {wanted:?} open"))
+    ensure!(
+        found,
+        "process {agent} has no BPF program open that counts connections"
+    );
+    Ok(sum)
 }
 
 /// Name and runs of a program.
-pub(super) fn about(id: u32) -> Result<(String, Runs)> {
+fn about(id: u32) -> Result<(String, Runs)> {
     // SAFETY: no pointers in the attributes.
     let program = unsafe { descriptor(PROG_GET_FD_BY_ID, &Attributes::with(&[id])) }
         .with_context(|| format!("open BPF program {id}"))?;

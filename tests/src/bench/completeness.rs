@@ -17,7 +17,7 @@ use crate::wait::eventually;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs on fresh ports each.
-const RUNS: u64 = 5;
+const RUNS: u64 = 10;
 
 pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
     let aggregator = Aggregator::start()?;

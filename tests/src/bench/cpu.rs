@@ -11,6 +11,11 @@ pub(super) fn used(pid: u32) -> Result<Duration> {
     let path = format!("/proc/{pid}/stat");
     let text = fs::read_to_string(&path).with_context(|| format!("read {path}"))?;
     let ticks = ticks(&text).with_context(|| format!("no utime and stime in {path}"))?;
+    duration(ticks)
+}
+
+/// Ticks of the kernel's user interface as time.
+pub(super) fn duration(ticks: u64) -> Result<Duration> {
     // SAFETY: asks for a number.
     let a_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
     ensure!(

@@ -9,6 +9,7 @@ mod crowd;
 mod fdinfo;
 mod machine;
 mod options;
+mod others;
 mod random;
 mod ratio;
 mod row;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::progress;
-use super::ratio::compare;
+use super::ratio::Comparison;
 use super::row::Row;
 use super::scale::Scale;
 use super::traffic::Load;
@@ -32,11 +32,12 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
         "{rate:.0} requests/s without an agent; a run has {}",
         load.requests * CONNECTIONS
     ));
-    compare(
-        &format!("requests on {CONNECTIONS} open connections (64 bytes each way)"),
-        "requests/s",
-        FLOOR,
-        scale.pairs,
-        |world| Ok(load.run(world)?.request_rate()),
-    )
+    Comparison {
+        what: &format!("requests on {CONNECTIONS} open connections (64 bytes each way)"),
+        unit: "requests/s",
+        work: load.connections * load.requests,
+        floor: FLOOR,
+        pairs: scale.pairs,
+    }
+    .run(|world| Ok(load.run(world)?.request_rate()))
 }

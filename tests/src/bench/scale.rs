@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Sizes of the runs.
 pub(super) struct Scale {
-    /// Runs whose median counts.
+    /// Runs of which the least disturbed one counts.
     pub(super) rounds: usize,
     /// Pairs of runs with and without the agent.
     pub(super) pairs: usize,
@@ -28,10 +28,10 @@ impl Scale {
     pub(super) fn new(quick: bool) -> Self {
         match quick {
             false => Self {
-                rounds: 5,
+                rounds: 10,
                 pairs: 9,
                 bout: Duration::from_secs(6),
-                connections: 40_000,
+                connections: 20_000,
                 messages: 100_000,
                 steady: Duration::from_secs(30),
                 sockets: &[5_000, 50_000],
@@ -39,7 +39,7 @@ impl Scale {
                 edges: 150,
             },
             true => Self {
-                rounds: 1,
+                rounds: 3,
                 pairs: 3,
                 bout: Duration::from_secs(2),
                 connections: 10_000,

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::progress;
-use super::ratio::compare;
+use super::ratio::Comparison;
 use super::row::Row;
 use super::scale::Scale;
 use super::traffic::Load;
@@ -22,13 +22,14 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
         "{rate:.0} connections/s without an agent; a run has {}",
         load.connections
     ));
-    compare(
-        "short connections (1 KiB each way)",
-        "connections/s",
-        FLOOR,
-        scale.pairs,
-        |world| Ok(load.run(world)?.connection_rate()),
-    )
+    Comparison {
+        what: "short connections (1 KiB each way)",
+        unit: "connections/s",
+        work: load.connections,
+        floor: FLOOR,
+        pairs: scale.pairs,
+    }
+    .run(|world| Ok(load.run(world)?.connection_rate()))
 }
 
 /// How many short connections go in a second on this machine, without an agent.
