@@ -27,7 +27,7 @@ fn explain(what: &str) -> Result<Value> {
 fn doctor_says_what_works() -> Result<()> {
     needs_root!("doctor says what works");
     let text = agent(&["doctor"], &[])?.stdout()?;
-    for part in ["life", "readout", "works", "flows can be counted here"] {
+    for part in ["life", "missed", "readout", "works", "flows can be counted here"] {
         ensure!(text.contains(part), "no {part:?} in {text}");
     }
 
@@ -37,7 +37,7 @@ fn doctor_says_what_works() -> Result<()> {
     assert_eq!(diagnosis["error"], Value::Null, "{text}");
     let probes = diagnosis["probes"].as_array().context("no probes")?;
     let names: Vec<_> = probes.iter().map(|probe| &probe["name"]).collect();
-    assert_eq!(names, ["life", "readout"]);
+    assert_eq!(names, ["life", "missed", "readout"]);
     for probe in probes {
         assert_eq!(probe["attached"], true, "{probe}");
         ensure!(
