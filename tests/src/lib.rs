@@ -8,6 +8,7 @@
 pub mod bench;
 pub mod bpf;
 pub mod cgroup;
+pub mod churn;
 pub mod demo;
 pub mod fake_agent;
 pub mod ids;
@@ -20,4 +21,5 @@ pub mod reader;
 pub mod root;
 pub mod traffic;
 pub mod wait;
+pub mod witness;
 pub mod world;

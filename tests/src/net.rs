@@ -3,11 +3,11 @@
 //! The bridge lives in a namespace of its own, not in the host's, and no namespace has a default route: packets of a test
 //! cannot leave it.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use anyhow::{Context, Result, ensure};
 
@@ -83,7 +83,7 @@ impl Addresses {
 /// A bridge in its own namespace.
 pub struct Net {
     switch: Namespace,
-    next_host: Cell<u8>,
+    next_host: AtomicU8,
 }
 
 impl Net {
@@ -94,15 +94,17 @@ impl Net {
         switch.ip(&["link", "set", "ins-bridge", "up"])?;
         Ok(Self {
             switch,
-            next_host: Cell::new(2),
+            next_host: AtomicU8::new(2),
         })
     }
 
     /// Plugs a namespace in, as `eth0` with an IPv4 and an IPv6 address.
     pub fn attach(&self, namespace: &Namespace) -> Result<Addresses> {
-        let host = self.next_host.get();
-        ensure!(host < 250, "a test network has room for 248 pods");
-        self.next_host.set(host + 1);
+        let host = self.next_host.fetch_add(1, Ordering::Relaxed);
+        ensure!(
+            (2..250).contains(&host),
+            "a test network has room for 248 pods"
+        );
         let addresses = Addresses::of(host);
         let port = format!("ins-{host}");
         self.switch.ip(&[

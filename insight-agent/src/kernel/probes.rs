@@ -25,7 +25,7 @@ pub struct Probe {
 pub(super) const LIFE: Probe = Probe {
     name: "life",
     hook: "tp_btf/inet_sock_set_state",
-    since: "5.5",
+    since: "5.15",
     required: true,
     attached: false,
     reason: None,
@@ -36,7 +36,7 @@ pub(super) const LIFE: Probe = Probe {
 pub(super) const MISSED: Probe = Probe {
     name: "missed",
     hook: "tp_btf/inet_sock_set_state",
-    since: "5.5",
+    since: "5.15",
     required: false,
     attached: false,
     reason: None,
@@ -47,7 +47,7 @@ pub(super) const MISSED: Probe = Probe {
 pub(super) const READOUT: Probe = Probe {
     name: "readout",
     hook: "iter/task_file",
-    since: "5.11",
+    since: "5.15",
     required: false,
     attached: false,
     reason: None,

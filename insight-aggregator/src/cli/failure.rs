@@ -53,6 +53,12 @@ impl Failure {
                 message,
                 "the answer is too large; ask for a coarser level, for example --level node",
             ),
+            // What answers in another protocol, for example an aggregator's HTTP port.
+            Code::Internal | Code::Unknown | Code::Unimplemented => Self::failed(
+                message,
+                "is --server the gRPC address of an Insight aggregator? Its port is 7701 unless changed; else the \
+                 aggregator's log has more",
+            ),
             _ => Self::failed(message, "the aggregator's log has more"),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Rows of one batch: eight times an agent's largest default flow map (131,072 entries).
+/// Rows of one batch: twice what an agent puts into one.
 pub const MAX_ROWS: usize = 1_000_000;
 /// Entries of a batch's endpoint dictionary: two for each row.
 pub const MAX_ENDPOINTS: usize = 2 * MAX_ROWS;

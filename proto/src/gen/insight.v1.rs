@@ -265,7 +265,7 @@ pub struct Batch {
     /// End of what the batch covers, Unix milliseconds, the agent's clock.
     #[prost(int64, tag = "6")]
     pub to_unix_ms: i64,
-    /// Flows that changed, or that are still open and were not mentioned for a minute.
+    /// Flows that changed, or that are still open and were not mentioned for half a minute.
     #[prost(message, optional, tag = "7")]
     pub flows: ::core::option::Option<FlowColumns>,
     /// Every owner that `flows` and `metrics` mention.
@@ -304,7 +304,7 @@ pub struct ReportResponse {
 pub mod report_response {
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Message {
-        /// Sent once after `hello`, and again when it changes.
+        /// Sent once after `hello`; may be sent again when it changes.
         #[prost(message, tag = "1")]
         Config(super::AgentConfig),
         /// Batches up to here are durable.
@@ -657,7 +657,7 @@ pub mod agent_service_server {
 /// Which part of the graph, at which level and time. Everything is optional.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GraphQuery {
-    /// The 15 minutes that end here. Not together with `from` or `to`.
+    /// The 15 minutes that end here, widened to full minutes. Not together with `from` or `to`.
     #[prost(message, optional, tag = "1")]
     pub at: ::core::option::Option<::prost_types::Timestamp>,
     /// Start of the range; default: 15 minutes before `to`. Rounded down to the minute in the answer.
