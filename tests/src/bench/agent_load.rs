@@ -182,9 +182,13 @@ impl Watched {
             )
             .budget(Budget::Below(2.0)),
             Row::new("  readout, median pass", readout * 1e3, "ms"),
-            Row::new("  readout, machine idle", self.quiet_readout * 1e3, "ms"),
             Row::new(
-                "  readout, machine idle, per open socket",
+                "  readout, without that traffic",
+                self.quiet_readout * 1e3,
+                "ms",
+            ),
+            Row::new(
+                "  readout, without that traffic, per open socket",
                 self.quiet_readout * 1e6 / sockets as f64,
                 "µs",
             ),

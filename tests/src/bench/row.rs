@@ -60,6 +60,14 @@ impl Row {
         Self { digits, ..self }
     }
 
+    /// With a remark.
+    pub(super) fn note(self, note: &str) -> Self {
+        Self {
+            what: format!("{} ({note})", self.what),
+            ..self
+        }
+    }
+
     /// Judged.
     pub(super) fn budget(self, budget: Budget) -> Self {
         Self {
