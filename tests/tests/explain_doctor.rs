@@ -27,7 +27,13 @@ fn explain(what: &str) -> Result<Value> {
 fn doctor_says_what_works() -> Result<()> {
     needs_root!("doctor says what works");
     let text = agent(&["doctor"], &[])?.stdout()?;
-    for part in ["life", "missed", "readout", "works", "flows can be counted here"] {
+    for part in [
+        "life",
+        "missed",
+        "readout",
+        "works",
+        "flows can be counted here",
+    ] {
         ensure!(text.contains(part), "no {part:?} in {text}");
     }
 
