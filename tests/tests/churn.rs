@@ -75,6 +75,10 @@ const ALIKE: u64 = 1_000;
 /// Connections at the same time.
 const WORKERS: usize = 4;
 
+/// Connections of one worker that can be older than the agent and end after its start: the one that is open, and those before it
+/// that their server has not closed yet, which is late on a busy machine.
+const OLD_ENDS: u64 = 4;
+
 /// Short connections, one request each, until told otherwise.
 fn alike(pods: &Pods, port: u16, done: impl Fn() -> bool) -> Result<Tally> {
     let mut plan = Plan::new(at(pods.server.addresses.v4, port), 40, ALIKE, ALIKE);
@@ -97,7 +101,9 @@ fn nearly_alike(edge: &Edge, truth: &Tally) -> Result<()> {
             "{counts:?} of {truth:?}"
         );
         ensure!(
-            counts.active == 0 && counts.closed.abs_diff(counts.opened) <= workers,
+            counts.active == 0
+                && counts.closed >= counts.opened
+                && counts.closed - counts.opened <= OLD_ENDS * workers,
             "{counts:?}"
         );
         for bytes in [counts.bytes_sent, counts.bytes_received] {
