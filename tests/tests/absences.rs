@@ -153,7 +153,7 @@ fn no_test_is_ignored() {
 
 #[test]
 fn nothing_knows_a_machine_or_a_mirror() {
-    let machine = ["/work/", "/root/"];
+    let machine = folders_of_this_machine();
     let mirrors = [
         "index.crates.io",
         "static.crates.io",
@@ -341,7 +341,19 @@ fn begins_a_word(text: &str, part: &str) -> bool {
         .any(|(at, _)| !text[..at].ends_with(in_word))
 }
 
-/// Whether the folder is the beginning of a path, not its middle as in `/var/lib/work/`.
+/// Where this checkout lies and who builds it, each with a slash at its end; not what every machine has.
+fn folders_of_this_machine() -> Vec<String> {
+    let checkout = root().canonicalize().expect("the checkout is there");
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    [checkout.parent().map(Path::to_owned), Some(checkout), home]
+        .into_iter()
+        .flatten()
+        .filter(|folder| folder.parent().is_some() && *folder != std::env::temp_dir())
+        .map(|folder| format!("{}/", folder.display()))
+        .collect()
+}
+
+/// Whether the folder is the beginning of a path, not its middle as `/lib/` is in `/var/lib/insight`.
 fn is_absolute_path(text: &str, folder: &str) -> bool {
     let in_path = |c: char| c.is_alphanumeric() || "_-.}*)>".contains(c);
     text.match_indices(folder)
