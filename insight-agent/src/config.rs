@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use check::{MAX_INTERVAL, MIN_INTERVAL};
 pub use setting::Setting;
 
 use crate::args::RunArgs;

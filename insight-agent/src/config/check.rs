@@ -12,9 +12,9 @@ use tracing_subscriber::EnvFilter;
 use crate::cgroups::Mounts;
 
 /// Shorter would spend more on reading than on counting.
-const MIN_INTERVAL: Duration = Duration::from_millis(100);
+pub(crate) const MIN_INTERVAL: Duration = Duration::from_millis(100);
 /// Longer would leave the graph's last quarter of an hour empty.
-const MAX_INTERVAL: Duration = Duration::from_secs(600);
+pub(crate) const MAX_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Fewer would lump together what a single program talks to.
 const MIN_FLOWS: u32 = 16;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use insight_ebpf::abi::{FlowKey, FlowTotals, LiveSocket};
+use insight_ebpf::abi::{FlowKey, FlowTotals};
 
-use super::live::{Live, LiveFlow};
+use super::live::{Baseline, Live, LiveFlow};
 use super::row::FlowRow;
 use super::totals::{Moved, Totals};
 
@@ -45,10 +45,10 @@ struct Account {
 }
 
 impl Accounts {
-    /// Accounts that begin now; `open` is the kernel's baseline reading, `max_flows` the room in its flow map.
-    pub fn begin(open: &[LiveSocket], max_flows: u32) -> Self {
+    /// Accounts that begin now; `max_flows` is the room in the kernel's flow map.
+    pub fn begin(baseline: Baseline, max_flows: u32) -> Self {
         Self {
-            baseline: Live::baseline(open),
+            baseline: baseline.flows,
             flows: HashMap::new(),
             limit: (max_flows as usize).saturating_mul(2),
         }

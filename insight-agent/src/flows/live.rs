@@ -20,38 +20,34 @@ pub struct LiveFlow {
 pub struct Live {
     /// By flow.
     pub flows: HashMap<FlowKey, LiveFlow>,
-    /// Sockets that were met, each once.
-    pub sockets: usize,
+    met: HashSet<u64>,
 }
 
 impl Live {
-    /// A socket that is shared after a fork, or was passed on, is met once for each descriptor, and counted once. Should its
-    /// address be reused within the pass, one is missing until the next pass.
-    pub fn of(records: &[LiveSocket]) -> Self {
-        let mut met = HashSet::with_capacity(records.len());
-        let mut flows: HashMap<FlowKey, LiveFlow> = HashMap::new();
-        for record in records {
-            if met.insert(record.socket) {
-                let flow = flows.entry(record.key).or_default();
-                flow.moved.add(record);
-                flow.connections += 1;
-            }
-        }
-        Self {
-            flows,
-            sockets: met.len(),
+    /// Takes a record. A socket that is shared after a fork, or was passed on, is met once for each descriptor, and counted once.
+    /// Should its address be reused within the pass, one is missing until the next pass.
+    pub fn meet(&mut self, record: &LiveSocket) {
+        if self.met.insert(record.socket) {
+            let flow = self.flows.entry(record.key).or_default();
+            flow.moved.add(record);
+            flow.connections += 1;
         }
     }
+}
 
-    /// What the sockets that are older than the counting had moved before, each once: as it was read first.
-    pub(super) fn baseline(records: &[LiveSocket]) -> HashMap<FlowKey, Moved> {
-        let mut met = HashSet::new();
-        let mut baseline: HashMap<FlowKey, Moved> = HashMap::new();
-        for record in records.iter().filter(|record| record.baseline != 0) {
-            if met.insert(record.socket) {
-                baseline.entry(record.key).or_default().add(record);
-            }
+/// What the sockets that are older than the counting had moved before.
+#[derive(Clone, Debug, Default)]
+pub struct Baseline {
+    /// By flow.
+    pub flows: HashMap<FlowKey, Moved>,
+    met: HashSet<u64>,
+}
+
+impl Baseline {
+    /// Takes a record; a socket that is met again counts as it was read first.
+    pub fn meet(&mut self, record: &LiveSocket) {
+        if record.baseline != 0 && self.met.insert(record.socket) {
+            self.flows.entry(record.key).or_default().add(record);
         }
-        baseline
     }
 }

@@ -8,6 +8,6 @@ mod tests;
 mod totals;
 
 pub use accounts::Accounts;
-pub use live::Live;
+pub use live::{Baseline, Live};
 pub use row::{FlowRow, batch_columns};
 pub use totals::Totals;

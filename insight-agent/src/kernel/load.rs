@@ -166,17 +166,17 @@ impl Kernel {
 
     /// Learns what the open connections had moved before the agent started: a record with `baseline` set for each. To be called
     /// once, before anything else is read. Takes a quarter of a second.
-    pub fn take_baseline(&mut self) -> Result<Vec<LiveSocket>> {
-        let Some(readout) = &mut self.readout else {
-            return Ok(Vec::new());
+    pub fn take_baseline(&mut self, each: impl FnMut(&LiveSocket)) -> Result<()> {
+        let Some(readout) = &self.readout else {
+            return Ok(());
         };
-        let sockets = readout.read()?;
+        readout.read(each)?;
         #[expect(clippy::disallowed_methods, reason = "before anything else runs")]
         std::thread::sleep(CLOSING_TIME);
         self.set_phase(PHASE_COUNTING)?;
         let marks = self.map("MARKS")?;
         system::clear::<u64, u8>(data(marks)?.fd().as_fd()).context("empty the map MARKS")?;
-        Ok(sockets)
+        Ok(())
     }
 
     /// Totals of every flow, from closed connections.
@@ -195,9 +195,13 @@ impl Kernel {
         }
     }
 
-    /// Open connections; `None` if this kernel has no readout.
-    pub fn live(&mut self) -> Result<Option<Vec<LiveSocket>>> {
-        self.readout.as_mut().map(Readout::read).transpose()
+    /// Shows every open connection, once for each descriptor; whether this kernel has a readout.
+    pub fn live(&self, each: impl FnMut(&LiveSocket)) -> Result<bool> {
+        let Some(readout) = &self.readout else {
+            return Ok(false);
+        };
+        readout.read(each)?;
+        Ok(true)
     }
 
     /// What found no room in the flow map.

@@ -13,12 +13,11 @@ use super::system;
 const HOST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
 /// Bytes of one read: the kernel's own buffer for an iterator is 32 KiB (8 pages).
-const PIECE: usize = 64 * 1024;
+const PIECE: usize = 32 * 1024;
 
 /// The attached readout.
 pub(super) struct Readout {
     link: OwnedFd,
-    buffer: Vec<u8>,
 }
 
 impl Readout {
@@ -30,28 +29,31 @@ impl Readout {
             );
         }
         let link = system::link_iterator(program.as_fd()).context("link the iterator")?;
-        Ok(Self {
-            link,
-            buffer: Vec::new(),
-        })
+        Ok(Self { link })
     }
 
-    /// One pass: a record for each descriptor of an open TCP socket in scope.
-    pub(super) fn read(&mut self) -> Result<Vec<LiveSocket>> {
-        self.buffer.clear();
+    /// One pass: a record for each descriptor of an open TCP socket in scope. None is kept here, however many there are.
+    pub(super) fn read(&self, mut each: impl FnMut(&LiveSocket)) -> Result<()> {
         let mut pass =
             system::iterate(self.link.as_fd()).context("start a pass over the open sockets")?;
         let mut piece = vec![0; PIECE];
+        let mut filled = 0;
         loop {
-            match pass.read(&mut piece) {
-                Ok(0) => break,
-                Ok(length) => self.buffer.extend_from_slice(&piece[..length]),
+            match pass.read(&mut piece[filled..]) {
+                Ok(0) => return Ok(()),
+                Ok(length) => {
+                    filled += length;
+                    system::values(&piece[..filled]).for_each(|record| each(&record));
+                    // A read may end within a record.
+                    let whole = filled - filled % size_of::<LiveSocket>();
+                    piece.copy_within(whole..filled, 0);
+                    filled -= whole;
+                }
                 // After a million descriptors without a TCP socket the kernel lets the reader breathe, and goes on where it was.
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error).context("read the open sockets"),
             }
         }
-        Ok(system::values(&self.buffer).collect())
     }
 }

@@ -6,8 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use insight_proto::PROTOCOL_VERSION;
 use insight_proto::v1::agent_service_client::AgentServiceClient;
-use insight_proto::v1::{Hello, ReportRequest, ReportResponse, report_request, report_response};
-use tokio::sync::mpsc;
+use insight_proto::v1::{
+    AgentConfig, Hello, ReportRequest, ReportResponse, report_request, report_response,
+};
+use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::codec::CompressionEncoding;
@@ -18,6 +20,7 @@ use tracing::{info, warn};
 
 use super::Outbox;
 use super::backoff::Backoff;
+use crate::config::{MAX_INTERVAL, MIN_INTERVAL};
 use crate::status::Status as AgentStatus;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -50,6 +53,8 @@ pub struct Reporter {
     pub outbox: Arc<Outbox>,
     /// Who wants to know how it goes.
     pub status: AgentStatus,
+    /// The export interval: the agent's own until the aggregator asks for another.
+    pub interval: watch::Sender<Duration>,
 }
 
 impl Reporter {
@@ -149,6 +154,7 @@ impl Reporter {
         match first.and_then(|answer| answer.message) {
             Some(report_response::Message::Config(config)) => {
                 self.outbox.acknowledge(config.durable_sequence);
+                self.configure(&config);
                 Ok(config.durable_sequence)
             }
             _ => bail!(
@@ -164,8 +170,20 @@ impl Reporter {
                 self.outbox.acknowledge(ack.sequence);
                 self.status.acknowledged(self.outbox.len());
             }
-            // Cluster ranges have no reader yet, and the interval is the agent's own.
+            Some(report_response::Message::Config(config)) => self.configure(config),
             Some(_) | None => {}
+        }
+    }
+
+    fn configure(&self, config: &AgentConfig) {
+        let Some(asked) = interval(config.interval_ms) else {
+            return;
+        };
+        let is_new = self
+            .interval
+            .send_if_modified(|interval| std::mem::replace(interval, asked) != asked);
+        if is_new {
+            info!(interval = ?asked, "the aggregator asks for another interval");
         }
     }
 
@@ -180,6 +198,12 @@ impl Reporter {
             interval_ms: identity.interval_ms,
         }
     }
+}
+
+/// The interval that is asked for, within what an agent can do; none where it is left to the agent.
+fn interval(asked_ms: u32) -> Option<Duration> {
+    let asked = Duration::from_millis(asked_ms.into());
+    (!asked.is_zero()).then(|| asked.clamp(MIN_INTERVAL, MAX_INTERVAL))
 }
 
 fn client(channel: Channel) -> AgentServiceClient<Channel> {

@@ -10,7 +10,7 @@ use insight_proto::v1::{AgentStatus, Batch};
 use crate::boot;
 use crate::cgroups::{Sample, Stats, Tree};
 use crate::config::Config;
-use crate::flows::{Accounts, FlowRow, Live, batch_columns};
+use crate::flows::{Accounts, Baseline, FlowRow, Live, batch_columns};
 use crate::kernel::Kernel;
 use crate::status::{FlowMap, Status};
 
@@ -49,21 +49,24 @@ impl Collector {
 
     /// Counting begins.
     pub(super) fn begin(&mut self, kernel: &mut Kernel) -> Result<()> {
-        self.accounts = Accounts::begin(&kernel.take_baseline()?, kernel.max_flows());
+        let mut baseline = Baseline::default();
+        kernel.take_baseline(|record| baseline.meet(record))?;
+        self.accounts = Accounts::begin(baseline, kernel.max_flows());
         self.from_unix_ms = boot::now_unix_ms();
         Ok(())
     }
 
     /// A full reading. Closed connections first: one that closes in between is then missing until the next reading, and never
     /// counted twice.
-    pub(super) fn read(&mut self, kernel: &mut Kernel) -> Result<()> {
+    pub(super) fn read(&mut self, kernel: &Kernel) -> Result<()> {
         let start = Instant::now();
         let closed = kernel.closed()?;
         let before_sockets = Instant::now();
-        let live = kernel.live()?.map(|records| Live::of(&records));
+        let mut live = Live::default();
+        let has_readout = kernel.live(|record| live.meet(record))?;
         self.last.readout = before_sockets.elapsed();
         self.last.flow_map.used = closed.len() as u64;
-        self.accounts.update(&closed, live.as_ref());
+        self.accounts.update(&closed, has_readout.then_some(&live));
         self.samples = self
             .stats
             .sample(&mut self.tree)

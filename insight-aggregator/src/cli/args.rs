@@ -58,6 +58,9 @@ pub(super) struct ServeArgs {
     /// How long it is kept, for example 12h or 30d [default: 7d]
     #[arg(long, env = "INSIGHT_RETENTION", value_name = "DURATION")]
     pub(super) retention: Option<String>,
+    /// How often agents report, 1s to 10m [default: the agents' own]
+    #[arg(long, env = "INSIGHT_AGENT_INTERVAL", value_name = "DURATION")]
+    pub(super) agent_interval: Option<String>,
     /// TOML file with these settings
     #[arg(long, env = "INSIGHT_CONFIG", value_name = "FILE")]
     pub(super) config: Option<PathBuf>,

@@ -24,6 +24,7 @@ pub(super) struct Config {
     pub(super) http: SocketAddr,
     pub(super) store: String,
     pub(super) retention: Duration,
+    pub(super) agent_interval: Option<Duration>,
     pub(super) log: String,
     pub(super) log_format: LogFormat,
 }
@@ -36,6 +37,7 @@ struct File {
     http: Option<SocketAddr>,
     store: Option<String>,
     retention: Option<String>,
+    agent_interval: Option<String>,
     log: Option<String>,
     log_format: Option<LogFormat>,
 }
@@ -48,6 +50,7 @@ impl Config {
         };
         let localhost = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let retention = args.retention.or(file.retention);
+        let agent_interval = args.agent_interval.or(file.agent_interval);
         Ok(Self {
             grpc: args.grpc.or(file.grpc).unwrap_or_else(|| localhost(7701)),
             http: args.http.or(file.http).unwrap_or_else(|| localhost(7700)),
@@ -58,6 +61,10 @@ impl Config {
                 })?,
             })?,
             retention: parse_retention(retention.as_deref().unwrap_or("7d"))?,
+            agent_interval: agent_interval
+                .as_deref()
+                .map(parse_agent_interval)
+                .transpose()?,
             log: args.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
         })
@@ -122,6 +129,20 @@ fn parse_retention(text: &str) -> Result<Duration, Failure> {
     })
 }
 
+/// A fleet that reports more often would spend more on reporting than on counting; one that reports less often would leave the
+/// graph's last quarter of an hour empty.
+fn parse_agent_interval(text: &str) -> Result<Duration, Failure> {
+    let bounds = Duration::from_secs(1)..=Duration::from_secs(600);
+    duration::parse(text)
+        .filter(|interval| bounds.contains(interval))
+        .ok_or_else(|| {
+            Failure::usage(
+                format!("agents cannot report every {text:?}"),
+                "give --agent-interval a duration from 1s to 10m, for example 5s, or leave it out",
+            )
+        })
+}
+
 /// Where a service of this user keeps its state.
 fn default_store(is_root: bool, env: impl Fn(&str) -> Option<PathBuf>) -> Result<String, Failure> {
     if is_root {
@@ -155,7 +176,7 @@ mod tests {
         let error = error("grpc = \"127.0.0.1:1\"\nretension = \"7d\"\n");
         assert!(error.contains("\"retension\" in /etc/a.toml"), "{error}");
         assert!(
-            error.contains("grpc, http, store, retention, log, log_format"),
+            error.contains("grpc, http, store, retention, agent_interval, log, log_format"),
             "{error}"
         );
     }
@@ -194,6 +215,14 @@ mod tests {
             "embedded:/home/a/.local/state/insight"
         );
         assert!(default_store(false, env(&[("HOME", "relative")])).is_err());
+    }
+
+    #[test]
+    fn agents_report_neither_too_often_nor_too_seldom() {
+        assert_eq!(parse_agent_interval("2s").unwrap(), Duration::from_secs(2));
+        for bad in ["0s", "11m", "5", "", "-1s"] {
+            assert!(parse_agent_interval(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use insight_proto::v1;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::ServeArgs;
@@ -50,7 +51,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     .await
     .unwrap_or_else(|error| Err(error.into()))
     .map_err(|error| store_failure(&error))?;
-    let server = Server::start(ledger, config.grpc, config.http)
+    let server = Server::start(ledger, config.grpc, config.http, asked(&config))
         .await
         .map_err(|error| start_failure(&error))?;
     tracing::info!(
@@ -67,6 +68,15 @@ async fn serve(config: Config) -> Result<(), Failure> {
         signal = signals.next() => tracing::warn!(signal, "told twice, stopping at once"),
     }
     Ok(())
+}
+
+/// What every agent is asked for.
+fn asked(config: &Config) -> v1::AgentConfig {
+    let interval = config.agent_interval.unwrap_or_default();
+    v1::AgentConfig {
+        interval_ms: u32::try_from(interval.as_millis()).unwrap_or(u32::MAX),
+        ..v1::AgentConfig::default()
+    }
 }
 
 /// What tells a service to stop.

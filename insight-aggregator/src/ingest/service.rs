@@ -40,6 +40,8 @@ pub struct AgentApi {
     pub agents: Agents,
     /// What is counted.
     pub stats: Arc<IngestStats>,
+    /// What every agent is asked for.
+    pub asked: v1::AgentConfig,
     /// Cancelled when the aggregator stops.
     pub stop: CancellationToken,
     /// The streams' tasks.
@@ -64,6 +66,7 @@ impl AgentService for AgentApi {
             committer: self.committer.clone(),
             agents: self.agents.clone(),
             stats: self.stats.clone(),
+            asked: self.asked.clone(),
         };
         let (inbound, stop) = (request.into_inner(), self.stop.clone());
         self.tasks.spawn(async move {
@@ -86,6 +89,7 @@ struct Talk {
     committer: Committer,
     agents: Agents,
     stats: Arc<IngestStats>,
+    asked: v1::AgentConfig,
 }
 
 impl Talk {
@@ -95,7 +99,12 @@ impl Talk {
         answers: &Answers,
     ) -> Result<(), Status> {
         let entered = match first(&mut inbound).await {
-            Ok(hello) => self.enter(&hello).map(|place| (hello, place)),
+            Ok(mut hello) => {
+                if self.asked.interval_ms > 0 {
+                    hello.interval_ms = self.asked.interval_ms;
+                }
+                self.enter(&hello).map(|place| (hello, place))
+            }
             Err(status) => Err(status),
         };
         let (hello, place) = entered.inspect_err(|status| {
@@ -162,9 +171,8 @@ impl Talk {
         answers: &Answers,
     ) -> Result<(), Status> {
         let config = v1::AgentConfig {
-            interval_ms: 0,
-            cluster_ranges: Vec::new(),
             durable_sequence: self.ledger.durable_sequence(&hello.node, hello.epoch),
+            ..self.asked.clone()
         };
         if answer(answers, Answer::Config(config)).await.is_err() {
             return Ok(());

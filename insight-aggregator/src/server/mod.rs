@@ -60,10 +60,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts everything over an open ledger and waits until both addresses are listened to. Port 0 takes a free one.
+    /// Starts everything over an open ledger and waits until both addresses are listened to. Port 0 takes a free one. `asked` is
+    /// sent to every agent, with what is durable of it.
     ///
     /// Errors: [`PortTaken`], or what else is wrong with an address.
-    pub async fn start(ledger: Arc<Ledger>, grpc: SocketAddr, http: SocketAddr) -> Result<Self> {
+    pub async fn start(
+        ledger: Arc<Ledger>,
+        grpc: SocketAddr,
+        http: SocketAddr,
+        asked: v1::AgentConfig,
+    ) -> Result<Self> {
         let grpc_listener = addresses::listen("grpc", grpc).await?;
         let http_listener = addresses::listen("http", http).await?;
         let (grpc, http) = (grpc_listener.local_addr()?, http_listener.local_addr()?);
@@ -85,6 +91,7 @@ impl Server {
             committer: committer.clone(),
             agents: agents.clone(),
             stats: ingest.clone(),
+            asked,
             stop: stop.clone(),
             tasks: serving.clone(),
         };

@@ -30,7 +30,9 @@ async fn start() -> Server {
     let retention = Duration::from_secs(86_400);
     let ledger = Ledger::open(Arc::new(Memory::new()), retention, now_ms()).unwrap();
     let any = "127.0.0.1:0".parse().unwrap();
-    Server::start(Arc::new(ledger), any, any).await.unwrap()
+    Server::start(Arc::new(ledger), any, any, v1::AgentConfig::default())
+        .await
+        .unwrap()
 }
 
 async fn channel(server: &Server) -> Channel {

@@ -156,10 +156,15 @@ async fn a_taken_port_is_named() {
     let server = start().await;
     let ledger = Ledger::open(Arc::new(Memory::new()), SOON, now_ms()).unwrap();
     let any = "127.0.0.1:0".parse().unwrap();
-    let error = Server::start(Arc::new(ledger), any, server.http)
-        .await
-        .err()
-        .unwrap();
+    let error = Server::start(
+        Arc::new(ledger),
+        any,
+        server.http,
+        v1::AgentConfig::default(),
+    )
+    .await
+    .err()
+    .unwrap();
     let taken = error.downcast_ref::<PortTaken>().unwrap();
     assert_eq!((taken.flag, taken.address), ("http", server.http));
     server.stop().await;
