@@ -14,6 +14,7 @@ pub mod fake_agent;
 pub mod ids;
 pub mod load;
 pub mod net;
+pub mod pins;
 pub mod pod;
 pub mod process;
 pub mod product;

@@ -76,6 +76,7 @@ fn defaults() {
         interval: Duration::from_secs(5),
         listen: "127.0.0.1:7702".parse().unwrap(),
         max_flows: 65536,
+        pin_dir: Some("/sys/fs/bpf/insight".into()),
         log: "info".to_owned(),
     };
     assert_eq!(config, expected);

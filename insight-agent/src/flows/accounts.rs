@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use insight_ebpf::abi::{FlowKey, FlowTotals};
+use insight_ebpf::abi::{FlowKey, FlowTotals, Moved, Watermark};
 
 use super::live::{Baseline, Live, LiveFlow};
 use super::row::FlowRow;
-use super::totals::{Moved, Totals};
+use super::totals::Totals;
 
 /// A flow with open connections is mentioned at least this often, so that every minute of the graph has it.
 pub(super) const MENTION: Duration = Duration::from_secs(30);
@@ -26,6 +26,17 @@ pub struct Accounts {
     baseline: HashMap<FlowKey, Moved>,
     flows: HashMap<FlowKey, Account>,
     limit: usize,
+    /// Flows whose accounts were closed since [`Accounts::gone`] was asked.
+    gone: Vec<FlowKey>,
+}
+
+/// What one batch reports.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Its rows.
+    pub rows: Vec<FlowRow>,
+    /// How much of those flows is reported with and without it.
+    pub marks: Vec<(FlowKey, Watermark)>,
 }
 
 #[derive(Debug, Default)]
@@ -49,9 +60,23 @@ impl Accounts {
     pub fn begin(baseline: Baseline, max_flows: u32) -> Self {
         Self {
             baseline: baseline.flows,
-            flows: HashMap::new(),
             limit: (max_flows as usize).saturating_mul(2),
+            ..Self::default()
         }
+    }
+
+    /// Goes on where an agent before has stopped: `reported` of each flow is in a batch already.
+    pub fn resume(&mut self, reported: impl Iterator<Item = (FlowKey, FlowTotals)>) {
+        for (key, totals) in reported {
+            let account = self.flows.entry(key).or_default();
+            account.batched = Totals(totals);
+            account.total.raise(&Totals(totals));
+        }
+    }
+
+    /// Flows whose accounts were closed since the last call.
+    pub fn gone(&mut self) -> Vec<FlowKey> {
+        std::mem::take(&mut self.gone)
     }
 
     /// Takes a full reading. `closed` must have been read before `live`; without a readout `live` is `None`.
@@ -75,8 +100,14 @@ impl Accounts {
                 self.set(key, &unseen, Some(open));
             }
         }
-        self.flows
-            .retain(|_, account| account.absent < ABSENT || account.total != account.batched);
+        let gone = &mut self.gone;
+        self.flows.retain(|key, account| {
+            let stays = account.absent < ABSENT || account.total != account.batched;
+            if !stays {
+                gone.push(*key);
+            }
+            stays
+        });
     }
 
     /// Takes the closed totals of a flow that has just appeared, between two full readings.
@@ -106,11 +137,11 @@ impl Accounts {
         );
     }
 
-    /// What changed since the last batch; from now on it counts as batched.
-    pub fn take(&mut self, now: Instant) -> Vec<FlowRow> {
-        let mut rows = Vec::new();
+    /// What changed since the batch before; from now on it counts as batched, with the batch of that sequence.
+    pub fn take(&mut self, sequence: u64, now: Instant) -> Taken {
+        let mut taken = Taken::default();
         for (key, account) in &mut self.flows {
-            if rows.len() == MAX_ROWS {
+            if taken.rows.len() == MAX_ROWS {
                 break;
             }
             let added = account.total.since(&account.batched);
@@ -121,16 +152,24 @@ impl Accounts {
             if added.is_zero() && account.active == account.batched_active && !due {
                 continue;
             }
-            rows.push(FlowRow {
+            taken.rows.push(FlowRow {
                 key: *key,
                 added,
                 active: account.active,
             });
+            if !added.is_zero() {
+                let mark = Watermark {
+                    sequence,
+                    after: account.total.0,
+                    before: account.batched.0,
+                };
+                taken.marks.push((*key, mark));
+            }
             account.batched = account.total;
             account.batched_active = account.active;
             account.mentioned = Some(now);
         }
-        rows
+        taken
     }
 
     /// How many flows there are.

@@ -34,6 +34,8 @@ pub fn diagnose(btf: PathBuf) -> Diagnosis {
         scope_level: 0,
         max_flows: TRIAL_FLOWS,
         btf: btf.clone(),
+        pins: None,
+        resume: false,
     };
     let (probes, error, counts_flows) = match Kernel::load(&options) {
         Ok(kernel) => (kernel.probes().to_vec(), None, kernel.counts()),

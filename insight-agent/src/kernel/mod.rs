@@ -4,13 +4,17 @@ mod btf;
 mod doctor;
 mod doorbell;
 mod fields;
+mod kept;
 mod load;
 mod object;
+mod pins;
 mod probes;
 mod readout;
 mod system;
+mod wire;
 
 pub use doctor::{Diagnosis, diagnose};
 pub use doorbell::Doorbell;
 pub use load::{Kernel, LoadOptions};
+pub use pins::{Found, NoBpfFs, Pins, remove as remove_pins};
 pub use probes::Probe;

@@ -1,5 +1,7 @@
 //! The agent as a guard.
 
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::daemon::Daemon;
@@ -40,21 +42,25 @@ impl Agent {
         interval: &str,
     ) -> Result<Self> {
         let http_port = free_port()?;
-        let args = [
-            "run",
-            "--aggregator",
-            &aggregator.grpc_url(),
-            "--node-name",
-            node,
-            "--cgroup-root",
-            &root.path().display().to_string(),
-            "--interval",
-            interval,
-            "--listen",
-            &format!("127.0.0.1:{http_port}"),
-        ]
-        .map(str::to_owned)
-        .to_vec();
+        let mut args = run_args(aggregator, node, root, interval, http_port);
+        args.extend(["--pin-dir".to_owned(), "off".to_owned()]);
+        Self::start_from(starter, args, http_port)
+    }
+
+    /// One that pins what it counts below a folder.
+    pub fn pinned(
+        aggregator: &Aggregator,
+        node: &str,
+        root: &CgroupRoot,
+        folder: &Path,
+    ) -> Result<Self> {
+        let http_port = free_port()?;
+        let mut args = run_args(aggregator, node, root, "500ms", http_port);
+        args.extend(["--pin-dir".to_owned(), folder.display().to_string()]);
+        Self::start_from(&[], args, http_port)
+    }
+
+    fn start_from(starter: &[&str], args: Vec<String>, http_port: u16) -> Result<Self> {
         let mut agent = Self {
             daemon: Daemon::new("insight-agent", args, http_port)?.started_by(starter),
             http_port,
@@ -73,4 +79,29 @@ impl Agent {
     pub fn metrics(&self) -> Result<String> {
         http::get_ok(self.http_port, "/metrics")
     }
+}
+
+/// The command line of `run`, but for the pins.
+fn run_args(
+    aggregator: &Aggregator,
+    node: &str,
+    root: &CgroupRoot,
+    interval: &str,
+    http_port: u16,
+) -> Vec<String> {
+    [
+        "run",
+        "--aggregator",
+        &aggregator.grpc_url(),
+        "--node-name",
+        node,
+        "--cgroup-root",
+        &root.path().display().to_string(),
+        "--interval",
+        interval,
+        "--listen",
+        &format!("127.0.0.1:{http_port}"),
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }
