@@ -1,6 +1,7 @@
 //! The only place that names aya: loads the programs, attaches each by itself, and reads what they counted.
 
 mod btf;
+mod capabilities;
 mod doctor;
 mod doorbell;
 mod fields;
