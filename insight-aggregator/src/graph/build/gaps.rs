@@ -1,5 +1,7 @@
 //! What in the range was not seen.
 
+use std::collections::BTreeSet;
+
 use insight_proto::v1;
 
 use crate::graph::query::time::to_proto;
@@ -20,15 +22,18 @@ struct Found {
     detail: String,
 }
 
-/// The gaps of every node that reported in the window, in order of time.
+/// The gaps of every node that reported in the window or not too long before, in order of time.
 pub(super) fn gaps(window: &Window) -> Vec<v1::Gap> {
-    let mut all: Vec<(Found, &str)> = window
-        .coverage
-        .iter()
-        .flat_map(|(node, coverage)| {
+    let nodes: BTreeSet<&String> = window.coverage.keys().chain(window.before.keys()).collect();
+    let mut all: Vec<(Found, &str)> = nodes
+        .into_iter()
+        .flat_map(|node| {
+            let before = window.before.get(node).into_iter();
+            let reports = before.chain(window.coverage.get(node).into_iter().flatten());
+            let reports: Vec<Coverage> = reports.copied().collect();
             [silent, coarse, blind, dropped]
                 .into_iter()
-                .flat_map(|find| find(coverage, window.to))
+                .flat_map(move |find| find(&reports, window.to))
                 .map(move |found| (found, node.as_str()))
         })
         .collect();
@@ -58,7 +63,8 @@ pub(super) fn gaps(window: &Window) -> Vec<v1::Gap> {
         .collect()
 }
 
-/// Times without a report, between two or after the last. What was before the first is no gap: the node may be new.
+/// Times without a report, between two or after the last. What was before the first is no gap: the node is new, or was away for
+/// longer than anybody waits for it.
 fn silent(coverage: &[Coverage], end: UnixMs) -> Vec<Found> {
     let mut found = Vec::new();
     let mut known: Option<(UnixMs, i64)> = None;
@@ -74,7 +80,7 @@ fn silent(coverage: &[Coverage], end: UnixMs) -> Vec<Found> {
                     from: until,
                     to: from,
                     reason: "agent_silent",
-                    detail: format!("no report for {} s", silence / 1000),
+                    detail: format!("no report for {}", length(silence)),
                 });
             }
         }
@@ -84,18 +90,30 @@ fn silent(coverage: &[Coverage], end: UnixMs) -> Vec<Found> {
     found
 }
 
+/// "90 s", "5 min", "3 h": for people, who need no more of a long time.
+fn length(ms: i64) -> String {
+    let seconds = ms / 1000;
+    match seconds {
+        ..300 => format!("{seconds} s"),
+        300..18_000 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}
+
 /// Reports that cover so long that when things happened in it is not known.
 fn coarse(coverage: &[Coverage], _: UnixMs) -> Vec<Found> {
     coverage
         .iter()
-        .filter(|one| one.to - one.from > (INTERVALS * i64::from(one.interval_ms)).max(LONGEST_FINE))
+        .filter(|one| {
+            one.to - one.from > (INTERVALS * i64::from(one.interval_ms)).max(LONGEST_FINE)
+        })
         .map(|one| Found {
             from: one.from,
             to: one.to,
             reason: "coarse",
             detail: format!(
-                "one report covers {} s: everything is counted, but as if it had happened at the end",
-                (one.to - one.from) / 1000
+                "one report covers {}: everything is counted, but as if it had happened at the end",
+                length(one.to - one.from)
             ),
         })
         .collect()
@@ -121,7 +139,7 @@ fn blind(coverage: &[Coverage], _: UnixMs) -> Vec<Found> {
     found
 }
 
-/// Updates that the full flow map lost in the range. What the first report counts may be older than the range.
+/// Updates that the full flow map lost. What the first report counts may be older than it.
 fn dropped(coverage: &[Coverage], _: UnixMs) -> Vec<Found> {
     let mut total = 0_u64;
     let mut times: Option<(UnixMs, UnixMs)> = None;

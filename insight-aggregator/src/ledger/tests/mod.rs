@@ -95,6 +95,7 @@ fn assert_same(left: &Window, right: &Window) {
     assert_eq!(left.entities, right.entities);
     assert_eq!(left.metrics, right.metrics);
     assert_eq!(left.coverage, right.coverage);
+    assert_eq!(left.before, right.before);
 }
 
 fn sample(at: UnixMs, usage: u64) -> Metrics {
