@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
+use insight_proto::v1::Batch;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -70,7 +71,7 @@ pub async fn run(config: Config) -> Result<()> {
         identity,
     };
     let counted = agent.count(interval, &stop).await;
-    agent.farewell().await;
+    agent.farewell(stop.is_cancelled()).await;
     hang_up.cancel();
     stop.cancel();
     reporting.await.context("end the report stream")?;
@@ -155,7 +156,7 @@ impl Agent {
                 Ok(()) = interval.changed() => tick = ticks(*interval.borrow_and_update()),
                 _ = tick.tick() => {
                     // The next reading may work, and covers this one's time: a total is a total.
-                    if let Err(error) = self.collect() {
+                    if let Err(error) = self.collect(false) {
                         warn!("a reading failed: {error:#}; the next one is tried in {:?}", tick.period());
                     }
                 }
@@ -171,8 +172,9 @@ impl Agent {
         }
     }
 
-    /// A full reading. Without room in the outbox only the status is kept: the next batch covers the time.
-    fn collect(&mut self) -> Result<()> {
+    /// A full reading. Without room in the outbox only the status is kept: the next batch covers the time. `stopping`: there is
+    /// no next batch.
+    fn collect(&mut self, stopping: bool) -> Result<()> {
         // Everything that rang is in this reading.
         self.doorbell.take();
         let (kernel, collector) = (&mut self.kernel, &mut self.collector);
@@ -182,7 +184,7 @@ impl Agent {
         }
         if self.outbox.has_room() {
             let batch = tokio::task::block_in_place(|| collector.batch(kernel))?;
-            self.send(batch);
+            self.send(Batch { stopping, ..batch });
         }
         self.collector.tell(&self.status);
         Ok(())
@@ -200,7 +202,7 @@ impl Agent {
         Ok(())
     }
 
-    fn send(&mut self, mut batch: insight_proto::v1::Batch) {
+    fn send(&mut self, mut batch: Batch) {
         batch.node.clone_from(&self.identity.node);
         batch.boot_id.clone_from(&self.identity.boot_id);
         batch.epoch = self.identity.epoch;
@@ -208,13 +210,14 @@ impl Agent {
         self.status.batch_queued(self.outbox.len());
     }
 
-    /// The last counts, if the aggregator is there to take them.
-    async fn farewell(&mut self) {
+    /// The last counts, if the aggregator is there to take them. `is_told`: the agent stops because it was told to, and says so;
+    /// when it breaks off its silence is to be seen as what it is.
+    async fn farewell(&mut self, is_told: bool) {
         let deadline = Instant::now() + FAREWELL;
         while !self.outbox.has_room() && Instant::now() < deadline {
             let _ = tokio::time::timeout_at(deadline, self.outbox.changed()).await;
         }
-        if let Err(error) = self.collect() {
+        if let Err(error) = self.collect(is_told) {
             warn!("the last reading failed: {error:#}");
         }
         while !self.outbox.is_empty() {

@@ -51,6 +51,7 @@ fn sample() -> v1::Graph {
         interval_ms: 300_000,
         live_readout: true,
         dropped_updates: 0,
+        stopping: false,
     };
     world.window.coverage.insert("n1".to_owned(), vec![silent]);
     world.window.coverage.insert(

@@ -80,6 +80,7 @@ fn report(node: &str, sequence: u64, to: UnixMs, rows: &[(RowKey, Counters)]) ->
             interval_ms: 5_000,
             live_readout: true,
             dropped_updates: 0,
+            stopping: false,
         },
         rows: rows.to_vec(),
         entities,

@@ -11,6 +11,7 @@ fn report(from: i64, to: i64) -> Coverage {
         interval_ms: 5000,
         live_readout: true,
         dropped_updates: 0,
+        stopping: false,
     }
 }
 
@@ -121,6 +122,39 @@ fn silence_that_began_before_the_range_is_a_gap() {
             format!(" no_agent 0-{RANGE}")
         ],
         "nobody else either"
+    );
+}
+
+#[test]
+fn an_agent_that_was_told_to_stop_is_a_gap_at_once_and_with_the_reason() {
+    let stopped = |to: i64| Coverage {
+        stopping: true,
+        ..report(to, to)
+    };
+    let until = |to: i64| [steady(0, to), vec![stopped(to)]].concat();
+    assert!(gaps(&[("n1", until(RANGE))]).is_empty());
+    assert_eq!(
+        gaps(&[("n1", until(RANGE - 5))]),
+        [format!("n1 agent_stopped {}-{RANGE}", RANGE - 5)]
+    );
+    assert_eq!(
+        gaps(&[("n1", [until(100), steady(101, RANGE)].concat())]),
+        ["n1 agent_stopped 100-101"],
+        "an upgrade"
+    );
+    let before = |to: i64| {
+        let others = [("n2", steady(0, RANGE))];
+        gaps_after(&[("n1", stopped(to))], &others)
+    };
+    assert_eq!(before(-3600), [format!("n1 agent_stopped 0-{RANGE}")]);
+    assert!(before(-3601).is_empty(), "nobody waits for it any more");
+    assert_eq!(
+        gaps(&[(
+            "n1",
+            [vec![report(0, 100)], vec![stopped(60)], steady(130, RANGE)].concat()
+        )]),
+        ["n1 coarse 0-100", "n1 agent_silent 100-130"],
+        "an earlier start's last report is not the last"
     );
 }
 
