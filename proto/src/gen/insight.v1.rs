@@ -676,7 +676,7 @@ pub struct GraphQuery {
     /// Id or name of a node; only what is at most `hops` edges away from it is answered.
     #[prost(string, tag = "5")]
     pub focus: ::prost::alloc::string::String,
-    /// Edges from `focus`, default 1.
+    /// Edges from `focus`, default 1, at most 16. Refused without a focus.
     #[prost(uint32, optional, tag = "6")]
     pub hops: ::core::option::Option<u32>,
 }

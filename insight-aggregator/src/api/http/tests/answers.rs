@@ -111,6 +111,20 @@ async fn mistakes_have_a_code_a_message_and_a_hint() {
         ("GET", "/v1/graph?hops=x", 400, "invalid_argument", "hops: "),
         (
             "GET",
+            "/v1/graph?hops=2",
+            400,
+            "invalid_argument",
+            "`focus`",
+        ),
+        (
+            "GET",
+            "/v1/diff?before=-1h&hops=2",
+            400,
+            "invalid_argument",
+            "`focus`",
+        ),
+        (
+            "GET",
             "/v1/graph?focus=nobody",
             400,
             "invalid_argument",
