@@ -2,7 +2,7 @@
 
 use insight_proto::v1;
 
-use super::words::{Cast, EMPTY, Totals, bytes, one_line, port, time, title};
+use super::words::{Cast, Totals, bytes, no_edges, one_line, port, time, title};
 
 const HEADINGS: [&str; 10] = [
     "CLIENT",
@@ -24,7 +24,7 @@ const LEFT: [usize; 3] = [0, 1, 9];
 pub fn table(graph: &v1::Graph) -> String {
     let mut text = format!("{}\n\n", title(graph));
     if graph.edges.is_empty() {
-        text.push_str(EMPTY);
+        text.push_str(&no_edges(graph));
         text.push('\n');
     } else {
         write_rows(&mut text, &rows(graph));

@@ -148,6 +148,21 @@ fn an_empty_graph_helps() {
 }
 
 #[test]
+fn a_node_that_was_asked_for_alone_is_no_sign_of_a_missing_agent() {
+    let mut graph = sample();
+    graph.edges.clear();
+    graph.nodes.retain(|node| node.name == "web.service");
+    for text in [table(&graph), dot(&graph), mermaid(&graph)] {
+        assert!(
+            text.contains("No edges of web.service: it talked"),
+            "{text}"
+        );
+        assert!(text.contains("0 hops"), "{text}");
+        assert!(!text.contains("an agent running"), "{text}");
+    }
+}
+
+#[test]
 fn nodes_of_one_name_are_told_apart() {
     let world = World::new()
         .client(
