@@ -737,7 +737,9 @@ pub struct Gap {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Node {
     /// Stable for as long as the thing lives, for example "container:3f…", "pod:<uid>", "unit:<node>/nginx.service",
-    /// "cgroup:<node>/<path>", "node:<name>", "external:192.0.2.7".
+    /// "cgroup:<node>/<path>", "node:<name>", "external:192.0.2.7". A node
+    /// of Linux is there below its own level, too: it is the other end of a connection over loopback or to the own address whose other end was
+    /// not seen, a refused one for instance; inside a pod that end is the pod.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
     /// "container", "pod", "unit", "cgroup", "node", "external", "ambiguous".
