@@ -30,7 +30,7 @@ pub(super) fn to_proto(question: &QueryText) -> Result<v1::GraphQuery, Failure> 
 
 fn written(graph: &v1::Graph, format: GraphFormat) -> String {
     let mut text = match format {
-        GraphFormat::Table => render::table(graph),
+        GraphFormat::Table => render::table(graph, output::terminal().map(|(columns, _)| columns)),
         GraphFormat::Json => format!("{:#}", json::graph(graph)),
         GraphFormat::Dot => render::dot(graph),
         GraphFormat::Mermaid => render::mermaid(graph),
