@@ -24,7 +24,11 @@ The file is TOML; its keys are the flags' names with _ for -:
 Examples:
   insight-agent run --aggregator http://127.0.0.1:7701 --node-name n1
   insight-agent run --cgroup-root /sys/fs/cgroup/kubepods.slice
-  INSIGHT_INTERVAL=1s insight-agent run --config /etc/insight/agent.toml";
+  INSIGHT_INTERVAL=1s insight-agent run --config /etc/insight/agent.toml
+
+/readyz says whether this agent counts, and nothing of the aggregator: while that is away counting goes on in the kernel, and
+else every agent would become unready at once, and rollouts would stop, for a fault that is not theirs. Whether reports arrive is
+told by /status (\"aggregator\"), by insight_agent_aggregator_connected in /metrics, and by the aggregator's GET /v1/agents.";
 
 const DETACH_EXAMPLES: &str = "\
 What was counted and not reported yet is lost; stop the agent with SIGTERM first.
@@ -165,6 +169,7 @@ mod tests {
             "[default: 65536]",
             "[default: 127.0.0.1:7702]",
             "Examples:",
+            "/readyz says whether this agent counts, and nothing of the aggregator",
         ] {
             assert!(help.contains(expected), "{expected} in {help}");
         }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use insight_proto::v1::Batch;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -85,7 +86,7 @@ impl Agent {
                 durable = outbox.durable() => self.resume(durable)?,
                 _ = tick.tick() => {
                     // The next reading may work, and covers this one's time: a total is a total.
-                    if let Err(error) = self.collect() {
+                    if let Err(error) = self.collect(false) {
                         warn!("a reading failed: {error:#}; the next one is tried in {:?}", tick.period());
                     }
                 }
@@ -111,14 +112,15 @@ impl Agent {
             last, "reporting goes on where the agent before has stopped"
         );
         self.outbox.resume(last);
-        if let Err(error) = self.collect() {
+        if let Err(error) = self.collect(false) {
             warn!("a reading failed: {error:#}");
         }
         Ok(())
     }
 
-    /// A full reading. Without room in the outbox only the status is kept: the next batch covers the time.
-    fn collect(&mut self) -> Result<()> {
+    /// A full reading. Without room in the outbox only the status is kept: the next batch covers the time. `stopping`: there is
+    /// no next batch.
+    fn collect(&mut self, stopping: bool) -> Result<()> {
         // Everything that rang is in this reading.
         self.doorbell.take();
         let (kernel, collector) = (&mut self.kernel, &mut self.collector);
@@ -129,7 +131,7 @@ impl Agent {
         if self.outbox.has_room() {
             let sequence = self.outbox.next_sequence();
             let batch = tokio::task::block_in_place(|| collector.batch(kernel, sequence))?;
-            self.send(batch);
+            self.send(Batch { stopping, ..batch });
         }
         self.collector.tell(&self.status);
         Ok(())
@@ -149,7 +151,7 @@ impl Agent {
         Ok(())
     }
 
-    fn send(&mut self, mut batch: insight_proto::v1::Batch) {
+    fn send(&mut self, mut batch: Batch) {
         batch.node.clone_from(&self.identity.node);
         batch.boot_id.clone_from(&self.identity.boot_id);
         batch.epoch = self.identity.epoch;
@@ -157,13 +159,14 @@ impl Agent {
         self.status.batch_queued(self.outbox.len());
     }
 
-    /// The last counts, if the aggregator is there to take them; whether it took them.
-    async fn farewell(&mut self) -> bool {
+    /// The last counts, if the aggregator is there to take them; whether it took them. `is_told`: the agent stops because it was told to, and says so;
+    /// when it breaks off its silence is to be seen as what it is.
+    async fn farewell(&mut self, is_told: bool) -> bool {
         let deadline = Instant::now() + FAREWELL;
         while !self.outbox.has_room() && Instant::now() < deadline {
             let _ = tokio::time::timeout_at(deadline, self.outbox.changed()).await;
         }
-        if let Err(error) = self.collect() {
+        if let Err(error) = self.collect(is_told) {
             warn!("the last reading failed: {error:#}");
         }
         while !self.outbox.is_empty() {

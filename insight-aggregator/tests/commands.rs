@@ -210,6 +210,61 @@ async fn the_graph_and_one_edge_are_printed() {
     assert_eq!(serve.stop().await, 0);
 }
 
+#[tokio::test]
+async fn what_the_aggregator_refuses_is_said_in_flags() {
+    let serve = Serve::start("memory:", "127.0.0.1:0").await;
+    serve.report(1, 3).await;
+    let url = serve.url();
+    for (line, error, hint) in [
+        (
+            "graph --level pod",
+            "--level: there is no level",
+            "--level workload",
+        ),
+        (
+            "graph --focus wb.service",
+            "--focus: no node",
+            "web.service",
+        ),
+        ("graph --focus zzz", "--focus: no node", "leave --focus out"),
+        ("graph --focus zzz", "--focus: no node", "--from -1h"),
+        ("watch --focus zzz", "--focus: no node", "--from -1h"),
+        (
+            "graph --focus web.service --hops 99",
+            "--hops: \"99\" is",
+            "--hops 2",
+        ),
+        (
+            "graph --from -1m --to -2m",
+            "--from: the range is empty",
+            "--from -15m",
+        ),
+        (
+            "edge 00 --level pod",
+            "--level: there is no level",
+            "--level workload",
+        ),
+    ] {
+        let mut arguments: Vec<&str> = line.split(' ').collect();
+        arguments.extend(["--server", &url]);
+        let (code, out, err) = outcome(&arguments).await;
+        assert_eq!((code, out.as_str()), (64, ""), "{line}: {err}");
+        let lines: Vec<&str> = err.lines().collect();
+        let [found, advice] = lines[..] else {
+            panic!("{line}: {err}");
+        };
+        assert!(
+            found.starts_with(&format!("error: {error}")),
+            "{line}: {err}"
+        );
+        assert!(
+            advice.starts_with("hint: ") && advice.contains(hint),
+            "{line}: {err}"
+        );
+    }
+    assert_eq!(serve.stop().await, 0);
+}
+
 async fn line_with(lines: &mut Lines<BufReader<ChildStdout>>, start: &str, end: &str) -> String {
     let search = async {
         while let Some(line) = lines.next_line().await.unwrap() {

@@ -1,6 +1,6 @@
 //! Connects that fail are counted as such, by kind, and are no traffic.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Context, Result, ensure};
 use insight_tests::load::client::Plan;
@@ -98,6 +98,26 @@ fn a_refused_connect_names_the_pod_that_has_the_address() -> Result<()> {
     only_failures(&pods, &product, (&server, SHUT), "refused", 7)?;
     // The edge with traffic is as it was.
     product.expect(&pods, OPEN, &Counts::finished(&talk))
+}
+
+#[test]
+fn a_pods_refused_connect_to_itself_stays_in_the_pod() -> Result<()> {
+    needs_root!("a pod's refused connect to itself stays in the pod");
+    let pods = Pods::new()?;
+    let product = Product::watch(&pods.root, "300ms")?;
+    let own = pods.client.addresses;
+    let ways: [IpAddr; 4] = [
+        Ipv4Addr::LOCALHOST.into(),
+        Ipv6Addr::LOCALHOST.into(),
+        own.v4.into(),
+        own.v6.into(),
+    ];
+    for address in ways {
+        fail(&pods.client, "refused", at(address, SHUT), 2)?;
+    }
+    // Which of the pod's containers was meant nobody knows.
+    let server = pods.client.node_id();
+    only_failures(&pods, &product, (&server, SHUT), "refused", 8)
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl Session {
     /// Counts until told to stop.
     pub(super) async fn count(mut self, stop: &CancellationToken) -> Result<()> {
         let counted = self.agent.count(self.interval.clone(), stop).await;
-        self.end().await?;
+        self.end(stop.is_cancelled()).await?;
         counted
     }
 
@@ -106,11 +106,11 @@ impl Session {
             self.agent.resume(durable)?;
         }
         let is_known = durable.is_ok();
-        Ok(self.end().await? && is_known)
+        Ok(self.end(false).await? && is_known)
     }
 
-    async fn end(mut self) -> Result<bool> {
-        let all = self.agent.farewell().await;
+    async fn end(mut self, is_told: bool) -> Result<bool> {
+        let all = self.agent.farewell(is_told).await;
         self.hang_up.cancel();
         self.reporting.await.context("end the report stream")?;
         Ok(all)

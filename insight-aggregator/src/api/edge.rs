@@ -3,6 +3,12 @@
 use insight_proto::{json, v1};
 use serde_json::{Value, json};
 
+use crate::model::Level;
+
+/// Where an edge is looked for when no level is named: most ids come from a graph at the default level. An edge whose ends are the
+/// same at two levels has the same id and the same counts at both.
+pub const SEARCHED: [Level; 3] = [Level::Workload, Level::Container, Level::Node];
+
 /// The graph cut down to one edge and its nodes; nothing if the edge is not in it.
 pub fn only_edge(mut graph: v1::Graph, id: &str) -> Option<v1::Graph> {
     graph.edges.retain(|edge| edge.id == id);

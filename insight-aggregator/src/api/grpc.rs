@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::TaskTracker;
+use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use v1::topology_service_server::TopologyService;
 
@@ -128,10 +129,46 @@ fn full_message(full: Full) -> String {
     }
 }
 
+/// Metadata of an answer to a wrong question: the field of `GraphQuery`.
+const FIELD: &str = "insight-field";
+/// Metadata of an answer to a wrong question: what to write instead, UTF-8, with which the message ends too.
+const HINT: &str = "insight-hint-bin";
+
 /// How gRPC says it.
 pub(super) fn status_of(error: &ReadError) -> Status {
     match error {
-        ReadError::Query(error) => Status::invalid_argument(error.to_string()),
+        ReadError::Query(error) => {
+            let mut status = Status::invalid_argument(error.to_string());
+            let metadata = status.metadata_mut();
+            metadata.insert(FIELD, MetadataValue::from_static(error.field));
+            let hint = MetadataValue::from_bytes(error.hint.as_bytes());
+            metadata.insert_bin(HINT, hint);
+            status
+        }
         ReadError::Failed(_) => Status::internal(error.to_string()),
     }
+}
+
+/// A wrong question, as gRPC said it.
+pub(crate) struct WrongQuestion<'s> {
+    /// The field.
+    pub(crate) field: &'s str,
+    /// What is wrong with it.
+    pub(crate) message: &'s str,
+    /// What to write instead.
+    pub(crate) hint: String,
+}
+
+/// What [`status_of`] made of a wrong question; nothing if it is another error, or another program's.
+pub(crate) fn wrong_question(status: &Status) -> Option<WrongQuestion<'_>> {
+    let field = status.metadata().get(FIELD)?.to_str().ok()?;
+    let hint = status.metadata().get_bin(HINT)?.to_bytes().ok()?;
+    let hint = String::from_utf8(hint.to_vec()).ok()?;
+    let message = status.message().strip_prefix(field)?.strip_prefix(": ")?;
+    let message = message.strip_suffix(&hint)?.strip_suffix("; ")?;
+    Some(WrongQuestion {
+        field,
+        message,
+        hint,
+    })
 }

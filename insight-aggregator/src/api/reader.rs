@@ -7,9 +7,11 @@ use std::time::Instant;
 use insight_proto::v1;
 use tokio::sync::Semaphore;
 
+use super::edge::only_edge;
 use super::stats::ApiStats;
 use crate::graph::{self, Query, QueryError};
 use crate::ledger::Ledger;
+use crate::model::{Level, Window};
 
 /// Why there is no graph.
 #[derive(Clone, Debug)]
@@ -72,6 +74,50 @@ impl Reader {
         self.blocking(move |reader| reader.build(&query)).await
     }
 
+    /// The graph of the first of these levels that has the edge, cut down to it and its two nodes. `query` says the rest.
+    ///
+    /// Errors: as [`Self::graph`] at the first level, if the question is wrong at each.
+    pub async fn edge(
+        &self,
+        query: Query,
+        levels: Vec<Level>,
+        id: String,
+    ) -> Result<Option<v1::Graph>, ReadError> {
+        self.blocking(move |reader| reader.find(&query, &levels, &id))
+            .await
+    }
+
+    fn find(
+        &self,
+        query: &Query,
+        levels: &[Level],
+        id: &str,
+    ) -> Result<Option<v1::Graph>, ReadError> {
+        let started = Instant::now();
+        let window = window_of(&self.ledger, query)?;
+        let mut wrong = None;
+        let mut is_right = false;
+        for &level in levels {
+            let query = Query {
+                level,
+                ..query.clone()
+            };
+            match graph::build(&window, &query).map(|graph| only_edge(graph, id)) {
+                Ok(None) => is_right = true,
+                Ok(found) => {
+                    self.stats.builds.add(started.elapsed());
+                    return Ok(found);
+                }
+                Err(error) => wrong = wrong.or(Some(error)),
+            }
+        }
+        self.stats.builds.add(started.elapsed());
+        match wrong {
+            Some(error) if !is_right => Err(error.into()),
+            _ => Ok(None),
+        }
+    }
+
     /// Runs `work` on a thread that may block, when it is its turn.
     pub async fn blocking<T, F>(&self, work: F) -> Result<T, ReadError>
     where
@@ -111,8 +157,11 @@ impl Reader {
 
 /// The graph that `query` asks for. Blocks.
 pub fn graph_of(ledger: &Ledger, query: &Query) -> Result<v1::Graph, ReadError> {
-    let window = ledger
+    Ok(graph::build(&window_of(ledger, query)?, query)?)
+}
+
+fn window_of(ledger: &Ledger, query: &Query) -> Result<Window, ReadError> {
+    ledger
         .window(query.range.from, query.range.to)
-        .map_err(|error| ReadError::Failed(format!("{error:#}")))?;
-    Ok(graph::build(&window, query)?)
+        .map_err(|error| ReadError::Failed(format!("{error:#}")))
 }

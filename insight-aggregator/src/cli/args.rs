@@ -55,7 +55,7 @@ pub(super) struct ServeArgs {
     /// embedded:$XDG_STATE_HOME/insight or embedded:~/.local/state/insight]
     #[arg(long, env = "INSIGHT_STORE", value_name = "URL")]
     pub(super) store: Option<String>,
-    /// How long it is kept, for example 12h or 30d [default: 7d]
+    /// How long it is kept, 15m or more, for example 12h or 30d [default: 7d]
     #[arg(long, env = "INSIGHT_RETENTION", value_name = "DURATION")]
     pub(super) retention: Option<String>,
     /// How often agents report, 1s to 10m [default: the agents' own]

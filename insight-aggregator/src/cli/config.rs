@@ -13,9 +13,13 @@ use serde::Deserialize;
 use super::args::{LogFormat, ServeArgs};
 use super::duration;
 use super::failure::Failure;
+use crate::graph::DEFAULT_RANGE_MS;
 
 /// The store's engine tells of every compaction at "info".
 const DEFAULT_LOG: &str = "info,fjall=warn,lsm_tree=warn";
+
+/// The shortest retention: with less, the graph that everybody asks for first would be cut without a word.
+const MIN_RETENTION: Duration = Duration::from_millis(DEFAULT_RANGE_MS.unsigned_abs());
 
 /// What `serve` runs with.
 #[derive(Debug, PartialEq, Eq)]
@@ -121,12 +125,21 @@ fn check_store(url: String) -> Result<String, Failure> {
 }
 
 fn parse_retention(text: &str) -> Result<Duration, Failure> {
-    duration::parse(text).ok_or_else(|| {
+    let retention = duration::parse(text).ok_or_else(|| {
         Failure::usage(
             format!("retention {text:?} is not a duration"),
             duration::FORM,
         )
-    })
+    })?;
+    if retention < MIN_RETENTION {
+        return Err(Failure::usage(
+            format!(
+                "retention {text:?} is too short: a graph covers 15 minutes unless another time is asked for"
+            ),
+            "write 15m or more, for example --retention 12h",
+        ));
+    }
+    Ok(retention)
 }
 
 /// A fleet that reports more often would spend more on reporting than on counting; one that reports less often would leave the

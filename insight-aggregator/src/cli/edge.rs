@@ -11,16 +11,12 @@ use super::connect::connect;
 use super::failure::Failure;
 use super::graph::to_proto;
 use super::output;
-use crate::api::edge::{describe, only_edge};
-use crate::model::Level;
+use crate::api::edge::{SEARCHED, describe, only_edge};
 
 pub(super) async fn run(args: EdgeArgs) -> Result<(), Failure> {
     let levels = match &args.level {
         Some(level) => vec![level.clone()],
-        // Most ids come from a graph at the default level.
-        None => [Level::Workload, Level::Container, Level::Node]
-            .map(|level| level.as_str().to_owned())
-            .to_vec(),
+        None => SEARCHED.map(|level| level.as_str().to_owned()).to_vec(),
     };
     let part = PartArgs {
         level: None,

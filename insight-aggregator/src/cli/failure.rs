@@ -4,6 +4,9 @@ use std::process::ExitCode;
 
 use tonic::{Code, Status};
 
+use super::spelling::with_flags;
+use crate::api::grpc::wrong_question;
+
 /// Exit code for wrong arguments or configuration: EX_USAGE of sysexits.h.
 pub(super) const USAGE: u8 = 64;
 const FAILED: u8 = 1;
@@ -31,6 +34,12 @@ impl Failure {
         }
     }
 
+    /// A question that cannot be answered; `message` and `hint` name parameters as in URLs.
+    pub(super) fn question(field: &str, message: &str, hint: &str) -> Self {
+        let message = format!("--{field}: {}", with_flags(message));
+        Self::usage(message, with_flags(hint))
+    }
+
     /// Anything else.
     pub(super) fn failed(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Error {
@@ -42,6 +51,9 @@ impl Failure {
 
     /// What the aggregator answered.
     pub(super) fn answered(status: &Status) -> Self {
+        if let Some(wrong) = wrong_question(status) {
+            return Self::question(wrong.field, wrong.message, &wrong.hint);
+        }
         let message = match status.message() {
             "" => format!("the aggregator answered {:?}", status.code()),
             message => message.to_owned(),

@@ -6,7 +6,7 @@ use super::args::{GraphArgs, GraphFormat, question};
 use super::connect::connect;
 use super::failure::Failure;
 use super::output;
-use crate::graph::{QueryError, QueryText, render};
+use crate::graph::{QueryText, render};
 use crate::model::now_ms;
 
 pub(super) async fn run(args: GraphArgs) -> Result<(), Failure> {
@@ -23,20 +23,14 @@ pub(super) async fn run(args: GraphArgs) -> Result<(), Failure> {
 
 /// The question on the wire.
 pub(super) fn to_proto(question: &QueryText) -> Result<v1::GraphQuery, Failure> {
-    let wrong = |error: QueryError| {
-        let flag = error.field;
-        // The hint is written for URLs.
-        let hint = error
-            .hint
-            .replace(&format!("{flag}="), &format!("--{flag} "));
-        Failure::usage(format!("--{flag}: {}", error.message), hint)
-    };
-    question.to_proto(now_ms()).map_err(wrong)
+    question
+        .to_proto(now_ms())
+        .map_err(|error| Failure::question(error.field, &error.message, &error.hint))
 }
 
 fn written(graph: &v1::Graph, format: GraphFormat) -> String {
     let mut text = match format {
-        GraphFormat::Table => render::table(graph),
+        GraphFormat::Table => render::table(graph, output::terminal().map(|(columns, _)| columns)),
         GraphFormat::Json => format!("{:#}", json::graph(graph)),
         GraphFormat::Dot => render::dot(graph),
         GraphFormat::Mermaid => render::mermaid(graph),

@@ -12,6 +12,7 @@ mod graph;
 mod log;
 mod output;
 mod serve;
+mod spelling;
 #[cfg(test)]
 mod tests;
 mod watch;

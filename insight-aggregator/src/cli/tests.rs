@@ -124,11 +124,27 @@ fn flags_win_over_the_file_and_that_over_defaults() {
 }
 
 #[test]
+fn the_shortest_retention_holds_the_default_range() {
+    let resolve = |retention: &str| {
+        Config::resolve(serve(&format!(
+            "serve --store memory: --retention {retention}"
+        )))
+    };
+    assert!(resolve("15m").is_ok());
+    let Err(Failure::Error { message, hint, .. }) = resolve("14m59s") else {
+        panic!("14m59s was accepted");
+    };
+    assert!(message.contains("\"14m59s\" is too short"), "{message}");
+    assert!(hint.contains("15m or more"), "{hint}");
+}
+
+#[test]
 fn wrong_configuration_ends_with_64() {
     for line in [
         "serve --config /nowhere/at/all.toml",
         "serve --store nothing",
         "serve --store memory: --retention 7",
+        "serve --store memory: --retention 899s",
     ] {
         let failure = Config::resolve(serve(line)).unwrap_err();
         assert!(

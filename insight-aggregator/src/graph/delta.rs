@@ -225,6 +225,7 @@ mod tests {
             interval_ms: 5000,
             live_readout: true,
             dropped_updates: 0,
+            stopping: false,
         };
         let length = DEFAULT_RANGE_MS;
         let world = |reports: &[Coverage]| {

@@ -5,6 +5,7 @@
 //! minutes are answered from memory, older ones from the store (`stored`, `window`); both give the same answer.
 
 mod codec;
+mod earlier;
 mod map;
 mod plan;
 mod sequences;
@@ -27,6 +28,7 @@ use crate::store::Store;
 pub use stats::{Counts, Stats};
 pub use totals::Totals;
 
+use earlier::Earlier;
 use state::{State, span_of};
 use stored::{Known, Stored};
 
@@ -101,7 +103,10 @@ impl Ledger {
     pub fn window(&self, from: UnixMs, to: UnixMs) -> Result<Window> {
         let now = now_ms();
         // Windows are dropped whole: what of them is older than the retention is not shown any more.
-        self.window_at(from.max(now.saturating_sub(self.retention)), to, now)
+        let kept_from = now.saturating_sub(self.retention);
+        let mut window = self.window_at(from.max(kept_from), to, now)?;
+        window.before.retain(|_, report| report.to > kept_from);
+        Ok(window)
     }
 
     /// See [`Self::window`].
@@ -109,10 +114,11 @@ impl Ledger {
         let range = window::Range::new(from, to);
         let mut recent = window::Builder::default();
         // Memory and where it starts belong together; the store is read without holding up commits.
-        let (oldest_in_memory, oldest_span) = {
+        let (oldest_in_memory, oldest_span, earlier) = {
             let state = self.read();
             recent.add_memory(&state, range);
-            (state.floor, span_of(state.floor))
+            let earlier = state.earlier_than(range.first);
+            (state.floor, span_of(state.floor), earlier)
         };
         let mut builder = window::Builder::default();
         let mut known = Known::default();
@@ -125,6 +131,10 @@ impl Ledger {
             builder.add_minute(stored.minute(minute, &mut known)?);
         }
         builder.append(recent);
+        builder.before = match earlier {
+            Ok(earlier) => earlier,
+            Err(missing) => Earlier::load(&stored, &spans, range.first, missing, &mut known),
+        };
         for span in range.spans_of(&spans, oldest_span).rev() {
             builder.name(|wanted| stored.entities(span, &mut known, wanted))?;
         }

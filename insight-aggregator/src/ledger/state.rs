@@ -1,10 +1,11 @@
 //! What the ledger has in memory: the newest minutes, and what is needed to judge and to name.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
 
+use super::earlier::{Earlier, expected};
 use super::map::RowMap;
 use super::plan::Changes;
 use super::sequences::Sequences;
@@ -46,6 +47,8 @@ pub(super) struct State {
     /// From this minute on, memory holds everything that the store holds.
     pub(super) floor: Minute,
     pub(super) minutes: Minutes,
+    /// Who reported before the floor.
+    earlier: Earlier,
     /// Of the spans from the floor's on: what the store holds.
     pub(super) entities: Entities,
     pub(super) sequences: Sequences,
@@ -70,7 +73,7 @@ pub(super) fn span_of(minute: Minute) -> WindowId {
 }
 
 /// The minutes of a span.
-pub(super) fn minutes_of(span: WindowId) -> impl Iterator<Item = Minute> {
+pub(super) fn minutes_of(span: WindowId) -> impl DoubleEndedIterator<Item = Minute> {
     let first = i64::try_from(span)
         .unwrap_or(i64::MAX)
         .saturating_mul(SPAN_MINUTES);
@@ -91,6 +94,7 @@ impl State {
         Self {
             floor: floor_at(now),
             minutes: Minutes::new(),
+            earlier: Earlier::default(),
             entities: BTreeMap::new(),
             sequences: Sequences::default(),
             totals: TotalRows::new(now),
@@ -121,6 +125,9 @@ impl State {
                 .map(|entity| (Arc::clone(&entity.id), entity));
             state.entities.insert(span, by_id.collect());
         }
+        let spans: Vec<_> = state.spans.iter().copied().collect();
+        let nodes = expected(&state.sequences, state.floor);
+        state.earlier = Earlier::load(stored, &spans, state.floor, nodes, &mut known);
         Ok(state)
     }
 
@@ -141,6 +148,8 @@ impl State {
             if let Some(cells) = cells {
                 cells.metrics.extend(staged.metrics);
                 cells.coverage.extend(staged.coverage);
+            } else {
+                self.earlier.note(&staged.coverage);
             }
         }
         for (span, entities) in changes.entities {
@@ -167,7 +176,12 @@ impl State {
         self.floor = floor;
         self.entities = self.entities.split_off(&span_of(floor));
         let kept = self.minutes.split_off(&floor);
-        std::mem::replace(&mut self.minutes, kept)
+        let old = std::mem::replace(&mut self.minutes, kept);
+        for cells in old.values() {
+            self.earlier.note(&cells.coverage);
+        }
+        self.earlier.forget_before(floor);
+        old
     }
 
     /// Lets go of what the store has dropped because it ended before `kept_from`.
@@ -176,8 +190,22 @@ impl State {
         self.minutes
             .retain(|minute, _| end_of(span_of(*minute)) > kept_from);
         self.entities.retain(|span, _| end_of(*span) > kept_from);
+        self.earlier.keep_after(kept_from);
         self.sequences.forget(kept_from);
         self.counts.windows_dropped += dropped as u64;
+    }
+
+    /// Who reported before `first`; if that is more than memory knows, the nodes to look for in the store.
+    pub(super) fn earlier_than(&self, first: Minute) -> Result<Earlier, HashSet<Arc<str>>> {
+        if first < self.floor {
+            return Err(expected(&self.sequences, first));
+        }
+        let mut earlier = self.earlier.clone();
+        for (_, cells) in self.minutes.range(..first) {
+            earlier.note(&cells.coverage);
+        }
+        earlier.forget_before(first);
+        Ok(earlier)
     }
 
     pub(super) fn stats(&self) -> Stats {

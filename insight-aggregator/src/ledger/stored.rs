@@ -1,6 +1,7 @@
 //! What the store holds, read back.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -60,14 +61,33 @@ impl Stored<'_> {
             cells.metrics.insert(id, codec::decode_metrics(&row.value)?);
             Ok(())
         })?;
-        self.each(tables::COVERAGE, minute, |row| {
-            let (node, epoch) = tables::agent(&row.clustering).context("it names no agent")?;
-            let agent = (known.name(node), epoch);
-            let coverage = codec::decode_coverage(&row.value)?;
-            cells.coverage.insert(agent, coverage);
-            Ok(())
-        })?;
+        cells.coverage = self.coverage_of(minute, None, known)?;
         Ok(cells)
+    }
+
+    /// What agents could see of a minute: those of one node, or all.
+    pub(super) fn coverage_of(
+        &self,
+        minute: Minute,
+        only: Option<&str>,
+        known: &mut Known,
+    ) -> Result<HashMap<Agent, Vec<Coverage>>> {
+        let mut of_minute = HashMap::new();
+        let (table, window) = (tables::COVERAGE, span_of(minute));
+        let scan = Scan {
+            range: only.map_or((Bound::Unbounded, Bound::Unbounded), tables::of_node),
+            ..Scan::partition(table, window, tables::of_minute(minute))
+        };
+        let taken = self.0.scan(&scan)?.into_iter().try_for_each(|row| {
+            let (node, epoch) = tables::agent(&row.clustering).context("it names no agent")?;
+            if only.is_none_or(|only| only == node) {
+                let agent = (known.name(node), epoch);
+                of_minute.insert(agent, codec::decode_coverage(&row.value)?);
+            }
+            Ok(())
+        });
+        codec::located(taken, table, window)?;
+        Ok(of_minute)
     }
 
     fn each(

@@ -8,6 +8,8 @@
 //! | `entity` | span | – | entity id | the newest description of the span |
 //! | `agent_seq` | 0 | `seq` | node | its newest epochs and their durable sequences |
 
+use std::ops::Bound;
+
 use super::codec;
 use super::plan::Changes;
 use super::state::{Agent, span_of};
@@ -49,6 +51,16 @@ pub(super) fn of_sequences() -> Vec<u8> {
 /// The clustering key of an agent: the node's name, the epoch in 8 bytes.
 pub(super) fn of_agent((node, epoch): &Agent) -> Vec<u8> {
     [node.as_bytes(), &epoch.to_be_bytes()].concat()
+}
+
+/// The clustering keys of a node's agents, and of nodes with a longer name that starts so.
+pub(super) fn of_node(node: &str) -> (Bound<Vec<u8>>, Bound<Vec<u8>>) {
+    // No byte of a name is 0xff.
+    let last = [node.as_bytes(), &[0xff; 9]].concat();
+    (
+        Bound::Included(node.as_bytes().to_vec()),
+        Bound::Excluded(last),
+    )
 }
 
 /// The agent of a clustering key.

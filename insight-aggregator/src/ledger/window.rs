@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
+use super::earlier::Earlier;
 use super::map::{RowHash, RowMap};
 use super::state::{Cell, Cells, State, Widen as _, minutes_of, span_of};
 use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, UnixMs, Window};
@@ -79,6 +80,8 @@ pub(super) struct Builder {
     metrics: HashMap<EntityId, Metrics>,
     coverage: BTreeMap<String, Vec<Coverage>>,
     entities: HashMap<EntityId, Arc<Entity>>,
+    /// Who reported before the range.
+    pub(super) before: Earlier,
 }
 
 impl Builder {
@@ -212,6 +215,7 @@ impl Builder {
             entities,
             metrics: self.metrics,
             coverage,
+            before: self.before.by_node(),
         }
     }
 }

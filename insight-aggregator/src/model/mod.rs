@@ -12,4 +12,4 @@ pub use entity::{Entity, EntityId, Kind, Level};
 pub use report::{Coverage, Metrics, Report};
 pub use row::{Protocol, RowKey, Side, Sum};
 pub use time::{Minute, UnixMs, now_ms};
-pub use window::Window;
+pub use window::{LOOK_BACK_MS, Window};

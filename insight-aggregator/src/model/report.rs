@@ -36,6 +36,8 @@ pub struct Coverage {
     pub live_readout: bool,
     /// Flow updates lost so far in this epoch.
     pub dropped_updates: u64,
+    /// The agent was told to stop, and this is the last that it counted.
+    pub stopping: bool,
 }
 
 /// CPU and memory of an entity at one moment; see `MetricSample` in `flow.proto` for units and formulas.

@@ -4,6 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Coverage, Entity, EntityId, Metrics, RowKey, Sum, UnixMs};
 
+/// How long before a range a node's last report may be, milliseconds: one that reported since is expected, and its silence is
+/// a gap. A day, so that whoever looks in the morning still sees what broke at night; a machine that was taken away for good
+/// is not asked for longer.
+pub const LOOK_BACK_MS: i64 = 24 * 3_600_000;
+
 /// Everything the ledger knows of a time range.
 #[derive(Clone, Debug, Default)]
 pub struct Window {
@@ -19,4 +24,6 @@ pub struct Window {
     pub metrics: HashMap<EntityId, Metrics>,
     /// What each node's agent could see, in order of time; neighbours that touch may be joined.
     pub coverage: BTreeMap<String, Vec<Coverage>>,
+    /// The last report of each node before the range, at most [`LOOK_BACK_MS`] before it.
+    pub before: BTreeMap<String, Coverage>,
 }

@@ -277,6 +277,10 @@ pub struct Batch {
     /// What the agent could not see.
     #[prost(message, optional, tag = "10")]
     pub status: ::core::option::Option<AgentStatus>,
+    /// The agent was told to stop, and this is its last batch: from `to_unix_ms` on nothing is reported of the node until an agent starts there
+    /// again, whose first batch covers the time in between if the kernel went on counting. False also from agents that do not know this field.
+    #[prost(bool, tag = "11")]
+    pub stopping: bool,
 }
 /// How complete an agent's counts are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -672,7 +676,7 @@ pub struct GraphQuery {
     /// Id or name of a node; only what is at most `hops` edges away from it is answered.
     #[prost(string, tag = "5")]
     pub focus: ::prost::alloc::string::String,
-    /// Edges from `focus`, default 1.
+    /// Edges from `focus`, default 1, at most 16. Refused without a focus.
     #[prost(uint32, optional, tag = "6")]
     pub hops: ::core::option::Option<u32>,
 }
@@ -708,7 +712,8 @@ pub struct Graph {
     #[prost(message, repeated, tag = "7")]
     pub edges: ::prost::alloc::vec::Vec<Edge>,
 }
-/// Something in the range that was not seen.
+/// Something in the range that was not seen. A node is expected to report if it did so in the range, or within a day before it; within an
+/// hour if its agent was told to stop.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Gap {
     /// The node whose agent could not see it; empty: all nodes.
@@ -720,7 +725,7 @@ pub struct Gap {
     /// End of the gap.
     #[prost(message, optional, tag = "3")]
     pub to: ::core::option::Option<::prost_types::Timestamp>,
-    /// "no_agent" (nobody reported), "agent_silent" (no report any more), "coarse" (counted, but at the end of an outage), "no_live_readout" (bytes of open
+    /// "no_agent" (nobody reported), "agent_silent" (no report any more, and nobody said why), "agent_stopped" (told to stop), "coarse" (counted, but at the end of an outage), "no_live_readout" (bytes of open
     /// connections arrive when they close), "dropped_updates" (the flow map was full).
     #[prost(string, tag = "4")]
     pub reason: ::prost::alloc::string::String,
@@ -732,7 +737,9 @@ pub struct Gap {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Node {
     /// Stable for as long as the thing lives, for example "container:3f…", "pod:<uid>", "unit:<node>/nginx.service",
-    /// "cgroup:<node>/<path>", "node:<name>", "external:192.0.2.7".
+    /// "cgroup:<node>/<path>", "node:<name>", "external:192.0.2.7". A node
+    /// of Linux is there below its own level, too: it is the other end of a connection over loopback or to the own address whose other end was
+    /// not seen, a refused one for instance; inside a pod that end is the pod.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
     /// "container", "pod", "unit", "cgroup", "node", "external", "ambiguous".
@@ -903,7 +910,8 @@ pub struct GraphDelta {
     /// Nodes that are new.
     #[prost(message, repeated, tag = "2")]
     pub add_nodes: ::prost::alloc::vec::Vec<Node>,
-    /// Nodes that are known, with new content.
+    /// Nodes that are known, with new content. A new sample of CPU and memory alone is no new content: `metrics` of a node that does not change
+    /// otherwise stay those of the last message that named it; read GetGraph for current ones.
     #[prost(message, repeated, tag = "3")]
     pub update_nodes: ::prost::alloc::vec::Vec<Node>,
     /// Ids of nodes that left.

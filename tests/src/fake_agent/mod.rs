@@ -99,6 +99,7 @@ impl FakeAgent {
                 flow_map_used: 1,
                 flow_map_size: 1024,
             }),
+            stopping: false,
         }
     }
 

@@ -114,8 +114,17 @@ impl Subscriber {
                 continue;
             }
             let token = self.feed.token(&version);
-            if let Some(event) = event(self.has.clone(), version.clone()).await {
-                room.send(Ok(message(event, token)));
+            let (has, newest) = (self.has.clone(), version.clone());
+            let items = newest.graph.nodes.len() + newest.graph.edges.len();
+            match made(items, move || event(&has, &newest)).await {
+                Ok(Some(event)) => room.send(Ok(message(event, token))),
+                // It has the same already.
+                Ok(None) => {}
+                // What it has stays as it is: a reader that resumes from there misses nothing.
+                Err(why) => {
+                    room.send(Err(why));
+                    return Ok(());
+                }
             }
             self.has = Has::Sent(version);
         }
@@ -172,9 +181,8 @@ fn message(event: Event, resume_token: String) -> v1::GraphEvent {
 }
 
 /// What turns what the reader has into `newest`; nothing if that is the same.
-async fn event(has: Has, newest: Arc<Version>) -> Option<Event> {
-    let items = newest.graph.nodes.len() + newest.graph.edges.len();
-    let make = move || match &has {
+fn event(has: &Has, newest: &Version) -> Option<Event> {
+    match has {
         Has::Sent(version) if version.number + 1 == newest.number => {
             newest.delta.clone().map(Event::Delta)
         }
@@ -182,11 +190,37 @@ async fn event(has: Has, newest: Arc<Version>) -> Option<Event> {
         Has::Nothing | Has::Slow { .. } | Has::Unknown => {
             Some(Event::Snapshot(newest.graph.clone()))
         }
-    };
-    if items <= ITEMS_IN_PLACE {
-        return make();
     }
-    // A panic there is a bug in the comparison; the reader then misses this version and gets the next one's delta from
-    // the same base, so nothing is lost.
-    tokio::task::spawn_blocking(make).await.ok().flatten()
+}
+
+/// What `make` makes of so many nodes and edges, on a thread that may block if they are many. A panic there is a bug, and an error
+/// here: the reader must not be taken for one that was told.
+async fn made<T, F>(items: usize, make: F) -> Result<T, Status>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    if items <= ITEMS_IN_PLACE {
+        return Ok(make());
+    }
+    tokio::task::spawn_blocking(make).await.map_err(|error| {
+        tracing::error!(%error, "cannot compare two versions of a live graph");
+        Status::internal(format!("cannot compare two versions of the graph: {error}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_made_elsewhere_comes_back_and_a_panic_is_an_error() {
+        for items in [ITEMS_IN_PLACE, ITEMS_IN_PLACE + 1] {
+            assert_eq!(made(items, || 7).await.unwrap(), 7);
+        }
+        let broken = || -> u8 { panic!("a bug") };
+        let status = made(ITEMS_IN_PLACE + 1, broken).await.unwrap_err();
+        assert_eq!(status.code(), tonic::Code::Internal);
+        assert!(status.message().contains("a bug"), "{status}");
+    }
 }

@@ -1,4 +1,4 @@
-//! `/v1/edges/{id}`.
+//! `/v1/edges/{id}`: at the level that has it, unless one is named.
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -9,7 +9,7 @@ use super::Http;
 use super::answer::Failure;
 use super::graph::parse;
 use super::params::{Params, QUESTION, question};
-use crate::api::edge::{describe, only_edge};
+use crate::api::edge::{SEARCHED, describe};
 
 pub(super) async fn edge(
     State(http): State<Http>,
@@ -23,14 +23,21 @@ pub(super) async fn edge(
         )
     })?;
     let mut values = params.only(&QUESTION)?;
-    let query = parse(&http.reader, &question(&mut values))?;
-    let level = query.level.as_str();
-    let graph = http.reader.graph(query).await?;
-    let Some(graph) = only_edge(graph, &id) else {
+    let text = question(&mut values);
+    let query = parse(&http.reader, &text)?;
+    let is_named = text.level.is_some_and(|level| !level.is_empty());
+    let (levels, place) = if is_named {
+        let place = format!(" at level {}", query.level.as_str());
+        (vec![query.level], place)
+    } else {
+        (SEARCHED.to_vec(), String::new())
+    };
+    let found = http.reader.edge(query, levels, id.clone()).await?;
+    let Some(graph) = found else {
         let id: String = id.chars().take(100).collect();
         return Err(Failure::not_found(
-            format!("no edge {id:?} at level {level} in this time"),
-            "ids are those of /v1/graph with the same parameters; each level has its own",
+            format!("no edge {id:?}{place} in this time"),
+            "ids are those of /v1/graph at the same time; each level has its own",
         ));
     };
     Ok(Json(describe(&graph)))

@@ -104,7 +104,7 @@ impl Format {
             Self::Json => Json(json::graph(graph)).into_response(),
             Self::Dot => text("text/vnd.graphviz; charset=utf-8", render::dot(graph)),
             Self::Mermaid => text("text/plain; charset=utf-8", render::mermaid(graph)),
-            Self::Table => text("text/plain; charset=utf-8", render::table(graph)),
+            Self::Table => text("text/plain; charset=utf-8", render::table(graph, None)),
         }
     }
 }

@@ -67,7 +67,7 @@ fn routes() -> [(&'static str, Handlers, &'static str); 9] {
         (
             "/v1/edges/{id}",
             get(edge::edge),
-            "one edge with its two nodes; parameters as of /v1/graph",
+            "one edge with its two nodes, at the level that has it or ?level=; else as /v1/graph",
         ),
         (
             "/v1/diff",

@@ -13,7 +13,7 @@ const CLEAR_BELOW: &str = "\x1b[J";
 
 /// The table, cut to `columns` and `rows`. Drawn over rather than cleared first, so that it does not flicker.
 pub(super) fn draw(graph: &v1::Graph, (columns, rows): (usize, usize)) -> String {
-    let table = render::table(graph);
+    let table = render::table(graph, Some(columns));
     let lines: Vec<&str> = table.lines().collect();
     // The cursor needs the last row, and a cut table says how much is missing.
     let room = rows.saturating_sub(1);

@@ -50,6 +50,11 @@ impl<'w> Ends<'w> {
         end
     }
 
+    /// The entity's workload; at node level its node.
+    pub(super) fn workload(&mut self, entity: &Entity) -> End {
+        self.intern(at_level(entity, self.level.max(Level::Workload)))
+    }
+
     /// The end that everything on `node` is part of.
     pub(super) fn host(&mut self, node: &str) -> End {
         self.intern(host(node))

@@ -80,7 +80,7 @@ fn unknown(ends: &Ends<'_>, focus: &str) -> QueryError {
         .map(|(_, name, id)| format!("{name} ({id})"))
         .collect();
     let hint = if close.is_empty() {
-        "leave focus out to see every node, or ask for another time, for example from=-1h"
+        "leave `focus` out to see every node, or ask for another time, for example from=-1h"
             .to_owned()
     } else {
         format!("close to it: {}", close.join(", "))

@@ -1,5 +1,7 @@
 //! What in the range was not seen.
 
+use std::collections::BTreeSet;
+
 use insight_proto::v1;
 
 use crate::graph::query::time::to_proto;
@@ -11,6 +13,9 @@ const INTERVALS: i64 = 3;
 const SHORTEST_SILENCE: i64 = 15_000;
 /// The longest report that is as good as any: rows are kept by the minute anyway. Milliseconds.
 const LONGEST_FINE: i64 = 60_000;
+/// How long before the range an agent may have been told to stop and still be missed, milliseconds: an upgrade that went wrong
+/// shows, and the nodes that a cluster lets go every night are not listed until the next one.
+const STOPPED_IS_EXPECTED: i64 = 3_600_000;
 
 /// A gap while it is worked out.
 struct Found {
@@ -20,15 +25,22 @@ struct Found {
     detail: String,
 }
 
-/// The gaps of every node that reported in the window, in order of time.
+/// The gaps of every node that reported in the window or not too long before, in order of time.
 pub(super) fn gaps(window: &Window) -> Vec<v1::Gap> {
-    let mut all: Vec<(Found, &str)> = window
-        .coverage
-        .iter()
-        .flat_map(|(node, coverage)| {
+    let nodes: BTreeSet<&String> = window.coverage.keys().chain(window.before.keys()).collect();
+    let mut all: Vec<(Found, &str)> = nodes
+        .into_iter()
+        .flat_map(|node| {
+            let before = window
+                .before
+                .get(node)
+                .filter(|last| !last.stopping || window.from - last.to <= STOPPED_IS_EXPECTED);
+            let before = before.into_iter();
+            let reports = before.chain(window.coverage.get(node).into_iter().flatten());
+            let reports: Vec<Coverage> = reports.copied().collect();
             [silent, coarse, blind, dropped]
                 .into_iter()
-                .flat_map(|find| find(coverage, window.to))
+                .flat_map(move |find| find(&reports, window.to))
                 .map(move |found| (found, node.as_str()))
         })
         .collect();
@@ -58,44 +70,78 @@ pub(super) fn gaps(window: &Window) -> Vec<v1::Gap> {
         .collect()
 }
 
-/// Times without a report, between two or after the last. What was before the first is no gap: the node may be new.
+/// Times without a report, between two or after the last. What was before the first is no gap: the node is new, or was away for
+/// longer than anybody waits for it.
 fn silent(coverage: &[Coverage], end: UnixMs) -> Vec<Found> {
     let mut found = Vec::new();
-    let mut known: Option<(UnixMs, i64)> = None;
-    for (from, to, interval) in coverage
-        .iter()
-        .map(|one| (one.from, one.to, i64::from(one.interval_ms)))
-        .chain([(end, end, 0)])
-    {
-        if let Some((until, interval)) = known {
-            let silence = from - until;
-            if silence > (INTERVALS * interval).max(SHORTEST_SILENCE) {
-                found.push(Found {
-                    from: until,
-                    to: from,
-                    reason: "agent_silent",
-                    detail: format!("no report for {} s", silence / 1000),
-                });
-            }
+    let mut last: Option<Coverage> = None;
+    for one in coverage {
+        if let Some(last) = last {
+            found.extend(silence(&last, one.from, true));
         }
         // A report of an earlier start of the agent may end later than the one after it.
-        known = Some(known.map_or((to, interval), |(until, _)| (until.max(to), interval)));
+        last = Some(match last {
+            Some(last) if last.to > one.to => Coverage {
+                interval_ms: one.interval_ms,
+                ..last
+            },
+            _ => *one,
+        });
     }
+    found.extend(last.and_then(|last| silence(&last, end, false)));
     found
+}
+
+/// The time from a report to the next one, or to the end of the range, if that is too long.
+fn silence(last: &Coverage, until: UnixMs, is_back: bool) -> Option<Found> {
+    let silence = until - last.to;
+    let (reason, detail) = if last.stopping {
+        // However short it is, nobody counted.
+        let again = if is_back {
+            format!("started again after {}", length(silence))
+        } else {
+            format!("not started again for {}", length(silence))
+        };
+        let detail =
+            format!("the agent was told to stop, and {again}; nothing was counted meanwhile");
+        (silence > 0).then_some(("agent_stopped", detail))?
+    } else {
+        let usual = (INTERVALS * i64::from(last.interval_ms)).max(SHORTEST_SILENCE);
+        let detail = format!("no report for {}", length(silence));
+        (silence > usual).then_some(("agent_silent", detail))?
+    };
+    Some(Found {
+        from: last.to,
+        to: until,
+        reason,
+        detail,
+    })
+}
+
+/// "90 s", "5 min", "3 h": for people, who need no more of a long time.
+fn length(ms: i64) -> String {
+    let seconds = ms / 1000;
+    match seconds {
+        ..300 => format!("{seconds} s"),
+        300..18_000 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
 }
 
 /// Reports that cover so long that when things happened in it is not known.
 fn coarse(coverage: &[Coverage], _: UnixMs) -> Vec<Found> {
     coverage
         .iter()
-        .filter(|one| one.to - one.from > (INTERVALS * i64::from(one.interval_ms)).max(LONGEST_FINE))
+        .filter(|one| {
+            one.to - one.from > (INTERVALS * i64::from(one.interval_ms)).max(LONGEST_FINE)
+        })
         .map(|one| Found {
             from: one.from,
             to: one.to,
             reason: "coarse",
             detail: format!(
-                "one report covers {} s: everything is counted, but as if it had happened at the end",
-                (one.to - one.from) / 1000
+                "one report covers {}: everything is counted, but as if it had happened at the end",
+                length(one.to - one.from)
             ),
         })
         .collect()
@@ -121,7 +167,7 @@ fn blind(coverage: &[Coverage], _: UnixMs) -> Vec<Found> {
     found
 }
 
-/// Updates that the full flow map lost in the range. What the first report counts may be older than the range.
+/// Updates that the full flow map lost. What the first report counts may be older than it.
 fn dropped(coverage: &[Coverage], _: UnixMs) -> Vec<Found> {
     let mut total = 0_u64;
     let mut times: Option<(UnixMs, UnixMs)> = None;

@@ -1,15 +1,15 @@
 //! Every row gets its far end, and is added to its edge.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 
 use insight_proto::v1;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::claims::{Claim, Claims, Place};
 use super::ends::{End, Ends};
+use super::home::{Homes, is_at_home};
 use crate::graph::query::time::to_proto;
-use crate::model::{Counters, Level, Protocol, RowKey, Side, Sum, UnixMs, Window};
+use crate::model::{Counters, Protocol, RowKey, Side, Sum, UnixMs, Window};
 
 /// What an edge is the only one of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +44,7 @@ pub(super) fn join<'w>(window: &'w Window, ends: &mut Ends<'w>) -> Joined {
     let mut far = FarEnds {
         claims,
         ends,
+        homes: Homes::new(window),
         places: HashMap::new(),
     };
     let mut joined = Joined::new();
@@ -76,6 +77,7 @@ pub(super) fn join<'w>(window: &'w Window, ends: &mut Ends<'w>) -> Joined {
 struct FarEnds<'a, 'w> {
     claims: Claims,
     ends: &'a mut Ends<'w>,
+    homes: Homes<'w>,
     /// Answers for places without a socket that matched, so that each is worked out once.
     places: HashMap<Place, End>,
 }
@@ -95,13 +97,16 @@ impl FarEnds<'_, '_> {
             address,
             port: Some((key.port, key.protocol)),
         };
+        if is_at_home(key) && *self.claims.at(&place) == Claim::Nobody {
+            return self.home(key, local);
+        }
         if let Some(end) = self.places.get(&place) {
             return *end;
         }
         let end = match self.claims.at(&place) {
             Claim::One(end) => *end,
             Claim::Several(them) => self.ends.ambiguous(address, port, local, them),
-            Claim::Nobody => self.owner(key.scope, address, local),
+            Claim::Nobody => self.owner(key, local),
         };
         self.places.insert(place, end);
         end
@@ -116,21 +121,26 @@ impl FarEnds<'_, '_> {
         match self.claims.far_end(key) {
             Claim::One(end) => Some(*end),
             Claim::Several(_) => None,
-            Claim::Nobody => Some(self.owner(key.scope, key.remote_addr, local)),
+            Claim::Nobody if is_at_home(key) => Some(self.home(key, local)),
+            Claim::Nobody => Some(self.owner(key, local)),
         }
     }
 
-    /// Who has an address, judged by all the rows that were measured there.
-    fn owner(&mut self, scope: u64, address: IpAddr, from: End) -> End {
-        // Everybody has 127.0.0.1, also those who were not seen: that only the caller itself was seen there says nothing.
-        if address.is_loopback() || address.is_unspecified() {
-            return if self.ends.level() == Level::Node {
-                let node = self.ends.host_of(from).to_owned();
-                self.ends.host(&node)
-            } else {
-                self.ends.external(address, from)
-            };
+    /// Who the far end of a row is that stayed where it was measured: somebody in the same pod or container, or on the same host. Many
+    /// can be there who were not seen, so none of those that were is named.
+    fn home(&mut self, key: &RowKey, local: End) -> End {
+        if let Some(entity) = self.homes.owner(key) {
+            return self.ends.workload(entity);
         }
+        match self.ends.host_of(local).to_owned() {
+            unknown if unknown.is_empty() => self.ends.external(key.remote_addr, local),
+            node => self.ends.host(&node),
+        }
+    }
+
+    /// Who has the far end's address, judged by all the rows that were measured there.
+    fn owner(&mut self, key: &RowKey, from: End) -> End {
+        let (scope, address) = (key.scope, key.remote_addr);
         let place = Place {
             scope,
             address,

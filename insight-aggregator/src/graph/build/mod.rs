@@ -8,6 +8,7 @@ mod claims;
 mod ends;
 mod focus;
 mod gaps;
+mod home;
 mod join;
 mod samples;
 

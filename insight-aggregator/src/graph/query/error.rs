@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+/// Bytes of a message and of a hint, which quote what was asked and what is known. Over gRPC both are header fields, in which a byte
+/// takes up to three, and a client such as tonic takes 16 KiB of header.
+const MAX_MESSAGE: usize = 1024;
+const MAX_HINT: usize = 2048;
+
 /// What is wrong with a query, where, and what would work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryError {
@@ -21,10 +26,20 @@ impl QueryError {
     ) -> Self {
         Self {
             field,
-            message: message.into(),
-            hint: hint.into(),
+            message: cut(message.into(), MAX_MESSAGE),
+            hint: cut(hint.into(), MAX_HINT),
         }
     }
+}
+
+/// The text, or as much of it as fits with a sign that it goes on.
+fn cut(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        let end = text.floor_char_boundary(most - '…'.len_utf8());
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 impl fmt::Display for QueryError {

@@ -18,7 +18,15 @@ pub(super) fn hops(given: &str) -> QueryError {
     QueryError::new(
         "hops",
         format!("{given:?} is not a number from 0 to {MAX_HOPS}"),
-        "for example hops=2",
+        "for example focus=nginx.service&hops=2",
+    )
+}
+
+pub(super) fn hops_of_nothing() -> QueryError {
+    QueryError::new(
+        "hops",
+        "hops are counted from a node, and `focus` names none",
+        "name the node too, for example focus=nginx.service&hops=2",
     )
 }
 
@@ -34,7 +42,7 @@ pub(super) fn level(given: &str) -> QueryError {
 pub(super) fn at_and_range() -> QueryError {
     QueryError::new(
         "at",
-        "at cannot be combined with from or to: it stands for the 15 minutes that end there",
+        "`at` cannot be combined with `from` or `to`: it stands for the 15 minutes that end there",
         "write either at=-1h or from=-2h and to=-1h",
     )
 }

@@ -56,7 +56,7 @@ pub struct Query {
     pub level: Level,
     /// Id, name or unambiguous start of an id of a node.
     pub focus: Option<String>,
-    /// Edges from the focus that are answered; without a focus it says nothing.
+    /// Edges from the focus that are answered; without a focus the default, which says nothing.
     pub hops: u32,
 }
 
@@ -66,6 +66,9 @@ impl Query {
         let hops = query.hops.unwrap_or(DEFAULT_HOPS);
         if hops > MAX_HOPS {
             return Err(hints::hops(&hops.to_string()));
+        }
+        if query.hops.is_some() && query.focus.is_empty() {
+            return Err(hints::hops_of_nothing());
         }
         Ok(Self {
             range: range(query, now)?,

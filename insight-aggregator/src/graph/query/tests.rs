@@ -94,7 +94,7 @@ fn the_rest_is_taken_as_it_is() {
     assert_eq!(query.level, Level::Node);
     assert_eq!(query.focus.as_deref(), Some("unit:n1/a b.service"));
     assert_eq!(query.hops, 16);
-    assert_eq!(text("level=container&hops=0").parse(NOW).unwrap().hops, 0);
+    assert_eq!(text("focus=a&hops=0").parse(NOW).unwrap().hops, 0);
 }
 
 #[test]
@@ -116,6 +116,8 @@ fn mistakes_say_where_and_what_works() {
         ("hops=17", "hops"),
         ("hops=-1", "hops"),
         ("hops=two", "hops"),
+        ("hops=2", "hops"),
+        ("hops=1&focus=", "hops"),
     ] {
         let error = text(parameters).parse(NOW).unwrap_err();
         assert_eq!(error.field, field, "{parameters}");

@@ -2,7 +2,7 @@
 
 use insight_proto::v1;
 
-use super::words::{Cast, EMPTY, one_line, summary, title};
+use super::words::{Cast, no_edges, one_line, summary, title};
 
 /// A directed graph; every node's tooltip is its id.
 pub fn dot(graph: &v1::Graph) -> String {
@@ -11,7 +11,7 @@ pub fn dot(graph: &v1::Graph) -> String {
     if graph.edges.is_empty() {
         text.push_str(&format!(
             "  empty [shape=plaintext, label={}];\n",
-            quoted(&[EMPTY])
+            quoted(&[&no_edges(graph)])
         ));
     }
     let cast = Cast::of(graph);

@@ -2,13 +2,13 @@
 
 use insight_proto::v1;
 
-use super::words::{Cast, EMPTY, one_line, summary, title};
+use super::words::{Cast, no_edges, one_line, summary, title};
 
 /// A flowchart from left to right.
 pub fn mermaid(graph: &v1::Graph) -> String {
     let mut text = format!("flowchart LR\n  %% {}\n", escaped(&title(graph)));
     if graph.edges.is_empty() {
-        text.push_str(&format!("  empty[\"{}\"]\n", escaped(EMPTY)));
+        text.push_str(&format!("  empty[\"{}\"]\n", escaped(&no_edges(graph))));
     }
     let cast = Cast::of(graph);
     for (place, node) in cast.shown.iter().enumerate() {

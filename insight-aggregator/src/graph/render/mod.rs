@@ -3,6 +3,7 @@
 //! One line stands for both views of an edge. Connections and bytes are the server's where it was seen, for it sees what
 //! arrived whoever the client is; failed connects are the client's, for a server does not see those.
 
+mod columns;
 mod dot;
 mod mermaid;
 mod table;

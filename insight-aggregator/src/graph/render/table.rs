@@ -2,7 +2,8 @@
 
 use insight_proto::v1;
 
-use super::words::{Cast, EMPTY, Totals, bytes, one_line, port, time, title};
+use super::columns::{Layout, cut};
+use super::words::{Cast, Totals, bytes, no_edges, one_line, port, time, title};
 
 const HEADINGS: [&str; 10] = [
     "CLIENT",
@@ -18,16 +19,19 @@ const HEADINGS: [&str; 10] = [
 ];
 /// Columns of text; the others are numbers, which end at the same place.
 const LEFT: [usize; 3] = [0, 1, 9];
+/// Columns that a narrow terminal does without, in this order: RETRANS, ACTIVE, LAST SEEN.
+const DISPENSABLE: [usize; 3] = [8, 5, 9];
 
 /// An aligned table, one line an edge, in order of the names; the gaps are below it. RETRANS has the segments that the
-/// client's and the server's sockets sent again, each `-` where no agent saw that side.
-pub fn table(graph: &v1::Graph) -> String {
+/// client's and the server's sockets sent again, each `-` where no agent saw that side. LAST SEEN is a time of the day on which the
+/// range ends, else a whole moment. Its rows have at most `columns` characters, if that is said and somehow possible.
+pub fn table(graph: &v1::Graph, columns: Option<usize>) -> String {
     let mut text = format!("{}\n\n", title(graph));
     if graph.edges.is_empty() {
-        text.push_str(EMPTY);
+        text.push_str(&no_edges(graph));
         text.push('\n');
     } else {
-        write_rows(&mut text, &rows(graph));
+        write_rows(&mut text, &rows(graph), columns);
     }
     if !graph.gaps.is_empty() {
         text.push_str("\nNot seen:\n");
@@ -82,31 +86,54 @@ fn rows(graph: &v1::Graph) -> Vec<[String; 10]> {
                     retransmits(&edge.client_view),
                     retransmits(&edge.server_view)
                 ),
-                time(edge.last_seen.as_ref()),
+                shown_time(edge, graph),
             ]
         })
         .collect()
 }
 
-fn write_rows(text: &mut String, rows: &[[String; 10]]) {
+/// When the edge was last seen, without the day if that is the range's last one.
+fn shown_time(edge: &v1::Edge, graph: &v1::Graph) -> String {
+    let (seen, end) = (time(edge.last_seen.as_ref()), time(graph.to.as_ref()));
+    match (seen.split_once('T'), end.split_once('T')) {
+        (Some((day, clock)), Some((today, _))) if day == today => clock.to_owned(),
+        _ => seen,
+    }
+}
+
+fn write_rows(text: &mut String, rows: &[[String; 10]], columns: Option<usize>) {
     let mut widths = HEADINGS.map(|heading| heading.chars().count());
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);
         }
     }
+    let layout = match columns {
+        Some(columns) => Layout::fitted(widths, columns, &DISPENSABLE),
+        None => Layout::whole(widths),
+    };
     let headings = HEADINGS.map(str::to_owned);
     for row in std::iter::once(&headings).chain(rows) {
         let mut line = String::new();
-        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-            let cell = if LEFT.contains(&column) {
-                format!("{cell:<width$}  ")
+        for (column, (cell, width)) in row.iter().zip(layout.widths).enumerate() {
+            let Some(width) = width else { continue };
+            let cell = cut(cell, width);
+            if LEFT.contains(&column) {
+                line.push_str(&format!("{cell:<width$}"));
             } else {
-                format!("{cell:>width$}  ")
-            };
-            line.push_str(&cell);
+                line.push_str(&format!("{cell:>width$}"));
+            }
+            line.extend(std::iter::repeat_n(' ', layout.gap));
         }
         text.push_str(line.trim_end());
         text.push('\n');
+    }
+    let hidden = HEADINGS.iter().zip(layout.widths);
+    let hidden: Vec<&str> = hidden
+        .filter(|(_, width)| width.is_none())
+        .map(|(heading, _)| *heading)
+        .collect();
+    if !hidden.is_empty() {
+        text.push_str(&format!("(no room for {})\n", hidden.join(", ")));
     }
 }

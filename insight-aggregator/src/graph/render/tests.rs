@@ -51,6 +51,7 @@ fn sample() -> v1::Graph {
         interval_ms: 300_000,
         live_readout: true,
         dropped_updates: 0,
+        stopping: false,
     };
     world.window.coverage.insert("n1".to_owned(), vec![silent]);
     world.window.coverage.insert(
@@ -96,7 +97,49 @@ fn hostile() -> v1::Graph {
 
 #[test]
 fn a_table() {
-    assert_eq!(table(&sample()), include_str!("golden/table.txt"));
+    assert_eq!(table(&sample(), None), include_str!("golden/table.txt"));
+}
+
+#[test]
+fn a_table_fits_its_terminal() {
+    let mut graph = sample();
+    for node in &mut graph.nodes {
+        node.name = format!("a long name of {}", node.name);
+    }
+    let rows = |columns: usize| {
+        let text = table(&graph, Some(columns));
+        let rows = text.lines().skip(2).take(1 + graph.edges.len());
+        rows.map(str::to_owned).collect::<Vec<_>>()
+    };
+    for columns in 75..150 {
+        for row in rows(columns) {
+            assert!(row.chars().count() <= columns, "{columns}: {row}");
+        }
+    }
+    let whole = table(&graph, None);
+    assert_eq!(table(&graph, Some(150)), whole);
+    // What is usual in a terminal has every column, the last one too.
+    for row in rows(100) {
+        assert!(
+            row.ends_with("LAST SEEN") || row.ends_with("12:00:05Z"),
+            "{row}"
+        );
+    }
+    assert!(rows(100)[0].contains("RETRANS"), "{:?}", rows(100));
+    assert!(rows(100)[1].starts_with("a long name"), "{:?}", rows(100));
+    let narrow = table(&graph, Some(80));
+    assert!(
+        narrow.contains("(no room for ACTIVE, RETRANS)\n"),
+        "{narrow}"
+    );
+    assert!(narrow.contains("LAST SEEN"), "{narrow}");
+}
+
+#[test]
+fn what_was_seen_on_another_day_has_its_day() {
+    let mut graph = sample();
+    graph.to.as_mut().unwrap().seconds += 86_400;
+    assert!(table(&graph, None).contains("2026-01-31T12:00:05Z\n"));
 }
 
 #[test]
@@ -111,7 +154,7 @@ fn a_mermaid_chart() {
 
 #[test]
 fn hostile_names_stay_in_their_quotes() {
-    let text = table(&hostile());
+    let text = table(&hostile(), None);
     assert_eq!(text.lines().count(), 5, "{text}");
     assert!(text.contains(r"two\nlines\u{1b}[2J"), "{text}");
 
@@ -141,9 +184,24 @@ fn hostile_names_stay_in_their_quotes() {
 #[test]
 fn an_empty_graph_helps() {
     let graph = World::new().graph(Level::Node);
-    assert!(table(&graph).contains("Is an agent running?"));
+    assert!(table(&graph, None).contains("Is an agent running?"));
     assert!(dot(&graph).contains("empty [shape=plaintext, label=\"No edges"));
     assert!(mermaid(&graph).contains("empty[\"No edges"));
+}
+
+#[test]
+fn a_node_that_was_asked_for_alone_is_no_sign_of_a_missing_agent() {
+    let mut graph = sample();
+    graph.edges.clear();
+    graph.nodes.retain(|node| node.name == "web.service");
+    for text in [table(&graph, None), dot(&graph), mermaid(&graph)] {
+        assert!(
+            text.contains("No edges of web.service: it talked"),
+            "{text}"
+        );
+        assert!(text.contains("0 hops"), "{text}");
+        assert!(!text.contains("an agent running"), "{text}");
+    }
 }
 
 #[test]
@@ -163,7 +221,7 @@ fn nodes_of_one_name_are_told_apart() {
             80,
             counts(1, 1, 1),
         );
-    let text = table(&world.graph(Level::Workload));
+    let text = table(&world.graph(Level::Workload), None);
     assert!(text.contains("unit:n1/web  unit:n2/web"), "{text}");
 }
 
@@ -171,6 +229,6 @@ fn nodes_of_one_name_are_told_apart() {
 fn an_end_that_is_no_node_is_named_by_its_id() {
     let mut graph = sample();
     graph.nodes.clear();
-    assert!(table(&graph).contains("unit:n1/web.service"));
+    assert!(table(&graph, None).contains("unit:n1/web.service"));
     assert_eq!(dot(&graph).matches("tooltip=").count(), 5);
 }

@@ -168,8 +168,17 @@ pub(super) fn title(graph: &v1::Graph) -> String {
     )
 }
 
-/// What to say instead of an empty picture.
-pub(super) const EMPTY: &str = "No edges: nothing was counted in this time. Is an agent running? `insight-agent doctor` says what it can see.";
+/// What to say instead of a picture without edges. Nodes without edges are there only where they were asked for.
+pub(super) fn no_edges(graph: &v1::Graph) -> String {
+    match graph.nodes.first() {
+        None => "No edges: nothing was counted in this time. Is an agent running? `insight-agent doctor` says what it can see."
+            .to_owned(),
+        Some(focus) => format!(
+            "No edges of {}: it talked to nobody in this time, or 0 hops were asked for, which is the node alone.",
+            one_line(if focus.name.is_empty() { &focus.id } else { &focus.name })
+        ),
+    }
+}
 
 /// Text from outside in one line and without control characters: a process can give itself a name that moves the
 /// terminal's cursor.

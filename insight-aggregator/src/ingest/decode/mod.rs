@@ -89,6 +89,7 @@ pub fn decode(batch: &v1::Batch, interval_ms: u32) -> Result<Report, BadBatch> {
             interval_ms,
             live_readout: status.live_readout,
             dropped_updates: status.dropped_updates,
+            stopping: batch.stopping,
         },
         rows,
         entities: owners.entities,

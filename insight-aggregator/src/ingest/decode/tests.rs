@@ -63,6 +63,7 @@ pub(crate) fn batch() -> v1::Batch {
             dropped_updates: 22,
             ..v1::AgentStatus::default()
         }),
+        stopping: false,
     }
 }
 
@@ -79,8 +80,14 @@ fn a_good_batch_is_taken_whole() {
         interval_ms: 5_000,
         live_readout: true,
         dropped_updates: 22,
+        stopping: false,
     };
     assert_eq!(report.coverage, expected);
+    let last = v1::Batch {
+        stopping: true,
+        ..batch()
+    };
+    assert!(decode(&last, 5_000).unwrap().coverage.stopping);
     assert_eq!(report.entities.len(), 1);
     assert_eq!(report.entities[0].kind, Kind::Unit);
     let (served, called) = (&report.rows[0], &report.rows[1]);

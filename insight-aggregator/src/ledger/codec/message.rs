@@ -136,6 +136,8 @@ struct StoredCoverage {
     live_readout: bool,
     #[prost(uint64, tag = "5")]
     dropped_updates: u64,
+    #[prost(bool, tag = "6")]
+    stopping: bool,
 }
 
 /// The value of an agent's coverage of a minute.
@@ -146,6 +148,7 @@ pub(in crate::ledger) fn encode_coverage(coverages: &[Coverage]) -> Vec<u8> {
         interval_ms: coverage.interval_ms,
         live_readout: coverage.live_readout,
         dropped_updates: coverage.dropped_updates,
+        stopping: coverage.stopping,
     });
     encode(&StoredCoverages {
         coverages: stored.collect(),
@@ -161,6 +164,7 @@ pub(in crate::ledger) fn decode_coverage(value: &[u8]) -> Result<Vec<Coverage>> 
         interval_ms: stored.interval_ms,
         live_readout: stored.live_readout,
         dropped_updates: stored.dropped_updates,
+        stopping: stored.stopping,
     });
     Ok(coverages.collect())
 }
@@ -231,12 +235,14 @@ mod tests {
             interval_ms: 5000,
             live_readout: true,
             dropped_updates: 3,
+            stopping: false,
         };
         let coverages = [
             coverage,
             Coverage {
                 from: 25,
                 to: 25,
+                stopping: true,
                 ..coverage
             },
         ];

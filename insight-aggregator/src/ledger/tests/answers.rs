@@ -185,3 +185,87 @@ fn windows_older_than_the_retention_are_dropped_and_no_others() {
     assert!(all.rows.is_empty(), "memory lets go too");
     assert_eq!(ledger.stats().nodes, 0);
 }
+
+#[test]
+fn who_reported_before_a_range_is_known_for_a_day() {
+    let (store, ledger) = ledger(START);
+    let hour = 60 * MINUTE;
+    let (old, silent, quick) = (START + hour, START + 2 * hour, START + 25 * hour);
+    commit(&ledger, report("old", 1, old, &[]), old);
+    commit(&ledger, report("silent", 1, silent, &[]), silent);
+    for (sequence, to) in [(1, quick), (2, quick + 20 * SECOND)] {
+        commit(&ledger, report("quick", sequence, to, &[]), to);
+    }
+    let cold = || Ledger::open(store.clone(), RETENTION, quick + 3 * hour).unwrap();
+    let names = |ledger: &Ledger, from: UnixMs| {
+        let window = ledger.window_at(from, from + hour, i64::MAX).unwrap();
+        let before = window.before.iter();
+        before
+            .map(|(node, report)| format!("{node} {}", (report.to - START) / SECOND))
+            .collect::<Vec<_>>()
+    };
+    let second = |at: UnixMs| (at - START) / SECOND;
+    for (from, expected) in [
+        (old - MINUTE, vec![]),
+        (old, vec![format!("old {}", second(old))]),
+        (
+            quick + MINUTE,
+            vec![
+                format!("quick {}", second(quick) + 20),
+                format!("silent {}", second(silent)),
+            ],
+        ),
+        (
+            silent + 24 * hour,
+            vec![format!("quick {}", second(quick) + 20)],
+        ),
+        (quick + 25 * hour, vec![]),
+    ] {
+        assert_eq!(names(&ledger, from), expected, "memory, {}", second(from));
+        assert_eq!(names(&cold(), from), expected, "store, {}", second(from));
+    }
+}
+
+#[test]
+fn each_of_many_nodes_is_found_by_its_own_name() {
+    let (store, ledger) = ledger(START);
+    // Names that start with each other's, few and many of them missing from the newest minute.
+    let nodes: Vec<String> = (1..=40).map(|length| "n".repeat(length)).collect();
+    for (minute, node) in (0..).zip(&nodes) {
+        let to = START + (minute * minute + 1) * MINUTE;
+        let epochs = [to as u64, u64::MAX];
+        for epoch in epochs {
+            let mut report = report(node, 1, to - epochs[0].abs_diff(epoch).min(1) as i64, &[]);
+            report.epoch = epoch;
+            commit(&ledger, report, to);
+        }
+    }
+    let cold = Ledger::open(store, RETENTION, START + 3 * SPAN + 3 * SPAN).unwrap();
+    for (minute, last) in [(2_i64, 2_usize), (100, 10), (1_000, 32), (1_440, 38)] {
+        let from = START + minute * MINUTE;
+        let before = cold
+            .window_at(from, from + MINUTE, i64::MAX)
+            .unwrap()
+            .before;
+        let expected: Vec<(&String, UnixMs)> = (0..)
+            .zip(&nodes)
+            .map(|(minute, node)| (node, START + (minute * minute + 1) * MINUTE))
+            .take(last)
+            .collect();
+        let found: Vec<_> = before.iter().map(|(node, last)| (node, last.to)).collect();
+        assert_eq!(found, expected, "minute {minute}");
+    }
+}
+
+#[test]
+fn what_is_older_than_the_retention_was_not_there() {
+    let store = Arc::new(Memory::new());
+    let now = now_ms();
+    let open =
+        |hours: u64| Ledger::open(store.clone(), Duration::from_secs(hours * 3_600), now).unwrap();
+    let reported = now - 90 * MINUTE;
+    commit(&open(2), report("n", 1, reported, &[]), reported);
+    let before = |hours| open(hours).window(now - 15 * MINUTE, now).unwrap().before;
+    assert_eq!(before(2).len(), 1);
+    assert!(before(1).is_empty());
+}

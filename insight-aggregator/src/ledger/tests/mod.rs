@@ -80,6 +80,7 @@ fn report(node: &str, sequence: u64, to: UnixMs, rows: &[(RowKey, Counters)]) ->
             interval_ms: 5_000,
             live_readout: true,
             dropped_updates: 0,
+            stopping: false,
         },
         rows: rows.to_vec(),
         entities,
@@ -95,6 +96,7 @@ fn assert_same(left: &Window, right: &Window) {
     assert_eq!(left.entities, right.entities);
     assert_eq!(left.metrics, right.metrics);
     assert_eq!(left.coverage, right.coverage);
+    assert_eq!(left.before, right.before);
 }
 
 fn sample(at: UnixMs, usage: u64) -> Metrics {

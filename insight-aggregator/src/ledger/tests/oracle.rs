@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::super::state::SPAN_MINUTES;
 use super::*;
-use crate::model::{EntityId, Sum};
+use crate::model::{EntityId, LOOK_BACK_MS, Sum};
 
 /// xorshift64*.
 struct Random(u64);
@@ -42,7 +42,16 @@ impl Oracle {
         };
         let mut names: HashMap<EntityId, (i64, Entity)> = HashMap::new();
         for (minute, reports) in minutes {
+            let is_expected =
+                minute < first && minute.start() >= window.from.saturating_sub(LOOK_BACK_MS);
             for report in reports {
+                if is_expected {
+                    let last = window.before.entry(report.node.clone());
+                    let last = last.or_insert(report.coverage);
+                    if (last.to, last.from) < (report.coverage.to, report.coverage.from) {
+                        *last = report.coverage;
+                    }
+                }
                 let span = minute.0 / SPAN_MINUTES;
                 let is_inside = (first..=last).contains(&minute);
                 for entity in &report.entities {

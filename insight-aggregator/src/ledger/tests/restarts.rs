@@ -70,15 +70,16 @@ fn a_value_of_a_newer_version_is_named_and_hides_nothing_else() {
             .commit(vec![report("n", span as u64 + 1, to, &rows)], to)
             .unwrap();
     }
-    let newer = Put {
-        table: "edge_1m",
+    let newer = |table| Put {
+        table,
         window: (START / SPAN) as u64 + 1,
         partition: Minute::of(START + SPAN).0.to_be_bytes().to_vec(),
         clustering: [7; 16].to_vec(),
         value: vec![2, 1, 2, 3],
     };
-    let window = newer.window;
-    store.put(vec![newer]).unwrap();
+    let window = newer("edge_1m").window;
+    let both = vec![newer("edge_1m"), newer("coverage_1m")];
+    store.put(both).unwrap();
     let ledger = Ledger::open(store.clone(), RETENTION, START + 2 * SPAN + MINUTE).unwrap();
     let error = ledger
         .window_at(START, START + 2 * SPAN, i64::MAX)

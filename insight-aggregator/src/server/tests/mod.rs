@@ -157,6 +157,7 @@ impl Agent {
                 live_readout: true,
                 ..v1::AgentStatus::default()
             }),
+            stopping: false,
         }
     }
 

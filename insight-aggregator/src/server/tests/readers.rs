@@ -9,6 +9,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
 use super::*;
+use crate::api::grpc::wrong_question;
 
 /// Status and body of a GET.
 pub(super) async fn get(server: &Server, path: &str) -> (u16, String) {
@@ -91,7 +92,21 @@ async fn a_wrong_question_names_the_field() {
         ),
         (
             v1::GraphQuery {
+                hops: Some(2),
+                ..Default::default()
+            },
+            "hops",
+        ),
+        (
+            v1::GraphQuery {
                 focus: "nobody".into(),
+                ..Default::default()
+            },
+            "focus",
+        ),
+        (
+            v1::GraphQuery {
+                focus: "é\n".repeat(50_000),
                 ..Default::default()
             },
             "focus",
@@ -105,6 +120,12 @@ async fn a_wrong_question_names_the_field() {
             .unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
         assert!(status.message().starts_with(field), "{status}");
+        let wrong = wrong_question(&status).unwrap();
+        assert_eq!(wrong.field, field);
+        assert!(
+            !wrong.message.is_empty() && wrong.hint.contains(' '),
+            "{status}"
+        );
     }
     server.stop().await;
 }

@@ -54,6 +54,7 @@ fn batch(hello: &Hello, sequence: u64, from: i64, edges: &[Talk]) -> Batch {
         }),
         flows: Some(flows),
         metrics: Vec::new(),
+        stopping: false,
     }
 }
 

@@ -44,6 +44,33 @@ async fn one_edge_with_its_nodes() {
 }
 
 #[tokio::test]
+async fn an_edge_is_found_at_its_level() {
+    let http = state();
+    for level in ["container", "node", "workload"] {
+        let graph = get_json(&http, &format!("/v1/graph?level={level}")).await;
+        let edge = &graph["edges"][0];
+        let id = edge["id"].as_str().unwrap();
+        let found = get_json(&http, &format!("/v1/edges/{id}")).await;
+        assert_eq!(found["edge"], *edge, "{level}");
+        assert_eq!(found["level"] == "node", level == "node");
+        let named = get_json(&http, &format!("/v1/edges/{id}?level={level}")).await;
+        assert_eq!((&named["edge"], &named["level"]), (edge, &level.into()));
+        let elsewhere = if level == "node" { "workload" } else { "node" };
+        let path = format!("/v1/edges/{id}?level={elsewhere}");
+        let (status, _, body) = ask(&http, "GET", &path).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{body}");
+        assert!(body.contains(&format!("at level {elsewhere}")), "{body}");
+    }
+    // A focus that is there at one level only is no mistake, and one that is nowhere is.
+    let graph = get_json(&http, "/v1/graph?level=node").await;
+    let id = graph["edges"][0]["id"].as_str().unwrap();
+    let near = get_json(&http, &format!("/v1/edges/{id}?focus=node:n1")).await;
+    assert_eq!(near["level"], "node");
+    let path = format!("/v1/edges/{id}?focus=nobody");
+    assert_eq!(ask(&http, "GET", &path).await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
 async fn two_moments_compared() {
     let http = state();
     let diff = get_json(&http, "/v1/diff?before=-1h").await;
@@ -109,6 +136,20 @@ async fn mistakes_have_a_code_a_message_and_a_hint() {
             "at: ",
         ),
         ("GET", "/v1/graph?hops=x", 400, "invalid_argument", "hops: "),
+        (
+            "GET",
+            "/v1/graph?hops=2",
+            400,
+            "invalid_argument",
+            "`focus`",
+        ),
+        (
+            "GET",
+            "/v1/diff?before=-1h&hops=2",
+            400,
+            "invalid_argument",
+            "`focus`",
+        ),
         (
             "GET",
             "/v1/graph?focus=nobody",

@@ -162,7 +162,7 @@ fn a_focus_that_is_not_there_gets_close_names() {
     assert!(error.hint.contains("nginx-3.service"), "{}", error.hint);
 
     let error = around(&world, "zzz", 1).unwrap_err();
-    assert!(error.hint.contains("leave focus out"), "{}", error.hint);
+    assert!(error.hint.contains("leave `focus` out"), "{}", error.hint);
     assert!(around(&World::new(), "x", 1).is_err());
 }
 

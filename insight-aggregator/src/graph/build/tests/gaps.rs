@@ -11,6 +11,7 @@ fn report(from: i64, to: i64) -> Coverage {
         interval_ms: 5000,
         live_readout: true,
         dropped_updates: 0,
+        stopping: false,
     }
 }
 
@@ -19,12 +20,20 @@ const RANGE: i64 = (END - START) / 1000;
 
 /// "node reason from-to" in seconds after the start; and what complete says is checked.
 fn gaps(nodes: &[(&str, Vec<Coverage>)]) -> Vec<String> {
+    gaps_after(&[], nodes)
+}
+
+/// The same, with each node's last report before the range.
+fn gaps_after(before: &[(&str, Coverage)], nodes: &[(&str, Vec<Coverage>)]) -> Vec<String> {
     let mut world = World::new();
     for (node, coverage) in nodes {
         world
             .window
             .coverage
             .insert((*node).to_owned(), coverage.clone());
+    }
+    for (node, last) in before {
+        world.window.before.insert((*node).to_owned(), *last);
     }
     let graph = world.graph(Level::Workload);
     assert_eq!(graph.complete, graph.gaps.is_empty());
@@ -84,6 +93,85 @@ fn silence_is_a_gap() {
         gaps(&[("n1", [vec![slow], steady(285, RANGE)].concat())]),
         ["n1 agent_silent 100-285"]
     );
+}
+
+#[test]
+fn silence_that_began_before_the_range_is_a_gap() {
+    let last = |to: i64| [("n1", report(to - 5, to))];
+    let from = |at: i64| ("n1", steady(at, RANGE));
+    assert!(gaps_after(&last(-1), &[from(4)]).is_empty());
+    assert!(gaps_after(&last(-10), &[from(5)]).is_empty(), "15 seconds");
+    assert_eq!(
+        gaps_after(&last(-10), &[from(6)]),
+        ["n1 agent_silent 0-6"],
+        "only what is in the range"
+    );
+    assert_eq!(
+        gaps_after(&last(-20 * 3600), &[from(60)]),
+        ["n1 agent_silent 0-60"]
+    );
+    assert_eq!(
+        gaps_after(&last(-60), &[("n2", steady(0, RANGE))]),
+        [format!("n1 agent_silent 0-{RANGE}")],
+        "all through"
+    );
+    assert_eq!(
+        gaps_after(&last(-60), &[]),
+        [
+            format!("n1 agent_silent 0-{RANGE}"),
+            format!(" no_agent 0-{RANGE}")
+        ],
+        "nobody else either"
+    );
+}
+
+#[test]
+fn an_agent_that_was_told_to_stop_is_a_gap_at_once_and_with_the_reason() {
+    let stopped = |to: i64| Coverage {
+        stopping: true,
+        ..report(to, to)
+    };
+    let until = |to: i64| [steady(0, to), vec![stopped(to)]].concat();
+    assert!(gaps(&[("n1", until(RANGE))]).is_empty());
+    assert_eq!(
+        gaps(&[("n1", until(RANGE - 5))]),
+        [format!("n1 agent_stopped {}-{RANGE}", RANGE - 5)]
+    );
+    assert_eq!(
+        gaps(&[("n1", [until(100), steady(101, RANGE)].concat())]),
+        ["n1 agent_stopped 100-101"],
+        "an upgrade"
+    );
+    let before = |to: i64| {
+        let others = [("n2", steady(0, RANGE))];
+        gaps_after(&[("n1", stopped(to))], &others)
+    };
+    assert_eq!(before(-3600), [format!("n1 agent_stopped 0-{RANGE}")]);
+    assert!(before(-3601).is_empty(), "nobody waits for it any more");
+    assert_eq!(
+        gaps(&[(
+            "n1",
+            [vec![report(0, 100)], vec![stopped(60)], steady(130, RANGE)].concat()
+        )]),
+        ["n1 coarse 0-100", "n1 agent_silent 100-130"],
+        "an earlier start's last report is not the last"
+    );
+}
+
+#[test]
+fn what_the_last_report_before_the_range_said_is_no_gap_of_the_range() {
+    let mut last = report(-300, 0);
+    last.live_readout = false;
+    last.dropped_updates = 7;
+    let lost = |dropped_updates: u64| {
+        let mut coverage = steady(0, RANGE);
+        for one in &mut coverage {
+            one.dropped_updates = dropped_updates;
+        }
+        gaps_after(&[("n1", last)], &[("n1", coverage)])
+    };
+    assert!(lost(7).is_empty());
+    assert_eq!(lost(9), ["n1 dropped_updates 0-5"], "in the first report");
 }
 
 #[test]

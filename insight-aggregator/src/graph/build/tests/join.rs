@@ -126,7 +126,7 @@ fn loopback_meets_on_its_own_node_only() {
 }
 
 #[test]
-fn loopback_without_the_other_end_stays_on_its_node() {
+fn loopback_without_the_other_end_is_the_host() {
     let world = World::new()
         .client(&unit("n1", "a"), "127.0.0.1", "127.0.0.1", 80, refused(2))
         .client(
@@ -140,15 +140,15 @@ fn loopback_without_the_other_end_stays_on_its_node() {
     assert_eq!(
         world.edges(),
         [
-            "external:n2/::1 > unit:n2/a :80 c - s 5/5/5",
-            "unit:n1/a > external:n1/127.0.0.1 :80 c failed 2 s -",
-            "unit:n2/a > external:n2/127.0.0.1 :80 c 1/1/1 s -",
+            "node:n2 > unit:n2/a :80 c - s 5/5/5",
+            "unit:n1/a > node:n1 :80 c failed 2 s -",
+            "unit:n2/a > node:n2 :80 c 1/1/1 s -",
         ]
     );
     let node = &world.graph(Level::Workload).nodes[0];
     assert_eq!(
-        (node.id.as_str(), node.node.as_str()),
-        ("external:n1/127.0.0.1", "n1")
+        (node.id.as_str(), node.kind.as_str(), node.name.as_str()),
+        ("node:n1", "node", "n1")
     );
     assert_eq!(
         edges(&world.graph(Level::Node)),

@@ -160,6 +160,85 @@ fn a_refused_connect_names_who_has_the_address() {
 }
 
 #[test]
+fn a_refused_connect_to_oneself_stays_in_the_pod_or_on_the_host() {
+    let world = World::new()
+        .client(&pod("n1", "a"), "10.0.0.1", "10.0.0.1", 81, refused(1))
+        .client(&pod("n1", "b"), "127.0.0.1", "127.0.0.1", 82, refused(2))
+        .client(&unit("n1", "x"), "10.0.0.9", "10.0.0.9", 83, refused(3))
+        .client(
+            &unit("n1", "y"),
+            "10.0.0.9",
+            "192.0.2.7",
+            443,
+            counts(1, 1, 1),
+        );
+    let by_workload = [
+        "pod:a > pod:a :81 c failed 1 s -",
+        "pod:b > pod:b :82 c failed 2 s -",
+        "unit:n1/x > node:n1 :83 c failed 3 s -",
+        "unit:n1/y > external:192.0.2.7 :443 c 1/1/1 s -",
+    ];
+    assert_eq!(world.edges(), by_workload);
+    assert_eq!(
+        edges(&world.graph(Level::Container)),
+        [
+            "container:a1 > pod:a :81 c failed 1 s -",
+            "container:b1 > pod:b :82 c failed 2 s -",
+            by_workload[2],
+            by_workload[3],
+        ],
+        "which container of the pod is not known"
+    );
+    assert_eq!(
+        edges(&world.graph(Level::Node)),
+        [
+            "node:n1 > external:192.0.2.7 :443 c 1/1/1 s -",
+            "node:n1 > node:n1 :81 c failed 1 s -",
+            "node:n1 > node:n1 :82 c failed 2 s -",
+            "node:n1 > node:n1 :83 c failed 3 s -",
+        ]
+    );
+}
+
+#[test]
+fn a_pod_on_the_hosts_network_meant_the_host() {
+    let on_host = container("n1", "h", "h1");
+    let world = World::new()
+        .client(&on_host, "127.0.0.1", "127.0.0.1", 81, refused(1))
+        .client(&on_host, "10.0.0.9", "10.0.0.9", 82, refused(2))
+        .client(&container("n1", "h", "h2"), "::1", "::1", 84, refused(4));
+    let alone = [
+        "pod:h > pod:h :81 c failed 1 s -",
+        "pod:h > pod:h :82 c failed 2 s -",
+        "pod:h > pod:h :84 c failed 4 s -",
+    ];
+    assert_eq!(world.edges(), alone);
+    let world = world
+        .server(
+            &unit("n1", "x"),
+            "127.0.0.1",
+            "127.0.0.1",
+            90,
+            counts(1, 1, 1),
+        )
+        .server(
+            &unit("n1", "x"),
+            "10.0.0.9",
+            "192.0.2.7",
+            22,
+            counts(1, 1, 1),
+        );
+    assert_eq!(
+        world.edges()[2..],
+        [
+            "pod:h > node:n1 :81 c failed 1 s -",
+            "pod:h > node:n1 :82 c failed 2 s -",
+            "pod:h > node:n1 :84 c failed 4 s -",
+        ]
+    );
+}
+
+#[test]
 fn an_address_of_several_is_ambiguous() {
     let world = World::new()
         .client(&pod("n1", "a"), "10.0.0.1", "10.0.0.2", 81, refused(4))
