@@ -80,6 +80,24 @@ impl Pods {
             ("workload", (client.node_id(), server.node_id())),
         ]
     }
+
+    /// The edge between them at workload level.
+    pub fn edge(&self, reader: &Reader, port: u16) -> Result<Edge> {
+        let (client, server) = (self.client.node_id(), self.server.node_id());
+        reader.edge("workload", &client, &server, port)
+    }
+
+    /// Waits until the edge between them is exactly so at each level.
+    pub fn expect(&self, reader: &Reader, port: u16, counts: &Counts) -> Result<()> {
+        self.eventually("the exact counts", || {
+            for (level, (client, server)) in &self.ends() {
+                reader
+                    .edge(level, client, server, port)?
+                    .expect_both(counts)?;
+            }
+            Ok(())
+        })
+    }
 }
 
 /// The product, watching one cgroup.
@@ -132,12 +150,9 @@ impl Product {
     /// Waits until the edge between the pods is exactly so for every reader at every level, and checks that it stays so over
     /// further collections: what is counted too often shows up late, or never goes away.
     pub fn expect(&self, pods: &Pods, port: u16, counts: &Counts) -> Result<()> {
+        pods.expect(&self.reader, port, counts)?;
         for (level, (client, server)) in &pods.ends() {
-            let edge = pods.eventually("the exact counts", || {
-                let edge = self.reader.edge(level, client, server, port)?;
-                edge.expect_both(counts)?;
-                Ok(edge)
-            })?;
+            let edge = self.reader.edge(level, client, server, port)?;
             self.reader.grpc.subscribe(level)?.wait_for_edge(
                 PATIENCE,
                 (client, server, port),

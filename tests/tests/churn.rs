@@ -172,9 +172,8 @@ fn amid_churn(pods: &Pods) -> Result<()> {
     product.expect(pods, new, &counts)?;
 
     let changes = trace.ok().map(|trace| trace.changes()).transpose()?;
-    let (client, server) = (&pods.client.node_id(), &pods.server.node_id());
     let rested = || {
-        let edge = product.reader.edge("workload", client, server, old)?;
+        let edge = pods.edge(&product.reader, old)?;
         from_one_moment_on(&edge, &churned, changes.as_deref())
     };
     pods.eventually("the older flow to rest", rested)?;
