@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -75,6 +75,11 @@ impl Trace {
         Ok(trace)
     }
 
+    /// Its folder.
+    pub fn instance(&self) -> &Path {
+        &self.instance
+    }
+
     /// Records no more.
     pub fn stop(&self) -> Result<()> {
         self.set("events/enable", "0")
@@ -96,7 +101,8 @@ impl Drop for Trace {
     fn drop(&mut self) {
         let _ = self.stop();
         let removed = fs::remove_dir(&self.instance);
-        let unmounted = run(Command::new("umount").arg(self.mount.path()));
+        // Lazily, so that whatever happens the folder is empty when it is removed.
+        let unmounted = run(Command::new("umount").arg("-l").arg(self.mount.path()));
         if removed.is_err() || unmounted.is_err() {
             eprintln!("the ftrace instance was not removed: {removed:?} {unmounted:?}");
         }

@@ -116,7 +116,11 @@ pub const NODE: &str = "node-a";
 impl Product {
     /// Starts both and waits until they are ready.
     pub fn watch(root: &CgroupRoot, interval: &str) -> Result<Self> {
-        let aggregator = Aggregator::start()?;
+        Self::report_to(Aggregator::start()?, root, interval)
+    }
+
+    /// Starts an agent that reports to this aggregator, and waits until it is ready.
+    pub fn report_to(aggregator: Aggregator, root: &CgroupRoot, interval: &str) -> Result<Self> {
         Ok(Self {
             agent: Agent::start_with(&aggregator, NODE, root, interval)?,
             reader: aggregator.reader()?,

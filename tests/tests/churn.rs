@@ -12,6 +12,7 @@ use insight_tests::ftrace::{Change, Trace};
 use insight_tests::load::client::Plan;
 use insight_tests::load::tally::Tally;
 use insight_tests::moment::{self, Turnover, Turnovers};
+use insight_tests::product::Aggregator;
 use insight_tests::reader::{Counts, Edge, Reader, edge};
 use insight_tests::root::skip;
 use insight_tests::traffic::{Held, at, run_client, serve};
@@ -81,7 +82,7 @@ const ROOM: u32 = 8 * 1024;
 
 /// Short connections, one request each, until told otherwise.
 fn alike(pods: &Pods, port: u16, done: impl Fn() -> bool) -> Result<Tally> {
-    let mut plan = Plan::new(at(pods.server.addresses.v4, port), 40, ALIKE, ALIKE);
+    let mut plan = Plan::new(at(pods.server.addresses.v4, port), 1_000, ALIKE, ALIKE);
     plan.concurrency = NonZeroUsize::new(WORKERS).context("workers")?;
     let mut sum = Tally::default();
     while !done() {
@@ -142,14 +143,15 @@ fn amid_churn(pods: &Pods) -> Result<()> {
     let mut held = Held::open(&pods.client, to, 5, 2)?;
     held.exchange(60_000, 90_000)?;
     let before = held.tally;
+    let aggregator = Aggregator::start()?;
 
     let stop = AtomicBool::new(false);
     let (product, churned, opened_later) = thread::scope(|scope| {
         let churn = scope.spawn(|| alike(pods, old, || stop.load(Ordering::Relaxed)));
         let ready = (|| {
             // The churn goes before the agent, and does not wait for it.
-            pause(Duration::from_secs(1));
-            let product = Product::watch(&pods.root, "100ms")?;
+            pause(Duration::from_millis(200));
+            let product = Product::report_to(aggregator, &pods.root, "100ms")?;
             if let Ok(trace) = &trace {
                 trace.stop()?;
             }
