@@ -1,12 +1,12 @@
 //! Two pods, an aggregator and an agent: what most tests need.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::cgroup::CgroupRoot;
 use crate::net::Net;
 use crate::pod::{Driver, Pod};
 use crate::product::{Agent, Aggregator};
-use crate::reader::{Counts, Edge, Reader, edge, http};
+use crate::reader::{Counts, Edge, Reader, edge};
 use crate::root;
 use crate::wait::{PATIENCE, eventually};
 use crate::witness::{Round, Witness, in_clear_view};
@@ -130,25 +130,7 @@ impl Product {
 
     /// Waits until the agent has collected twice more and the aggregator has all of it.
     pub fn settle(&self) -> Result<()> {
-        let status = || -> Result<(u64, u64)> {
-            let text = http::get_ok(self.agent.http_port, "/status")?;
-            let status: serde_json::Value = serde_json::from_str(&text)?;
-            let collections = status["collection"]["count"].as_u64();
-            let unacked = status["aggregator"]["unacked_batches"].as_u64();
-            collections
-                .zip(unacked)
-                .with_context(|| format!("no counts in {status}"))
-        };
-        // One may be under way.
-        let target = status()?.0 + 3;
-        eventually(PATIENCE, "the agent to collect and report", || {
-            let (collections, unacked) = status()?;
-            ensure!(
-                collections >= target && unacked == 0,
-                "{collections} collections of {target}, {unacked} batches on their way"
-            );
-            Ok(())
-        })
+        self.agent.settle()
     }
 
     /// Waits until the edge between the pods is exactly so for every reader at every level, and checks that it stays so over

@@ -5,21 +5,11 @@ use insight_tests::cgroup::CgroupRoot;
 use insight_tests::load::client::Plan;
 use insight_tests::pod::Pod;
 use insight_tests::product::{Agent, Aggregator};
-use insight_tests::reader::{Counts, Edge, http};
+use insight_tests::reader::{Counts, Edge};
 use insight_tests::traffic::{Held, at, run_client, serve};
-use insight_tests::wait::{PATIENCE, eventually};
 use insight_tests::world::Pods;
 
 const PORT: u16 = 7001;
-
-fn status(agent: &Agent, what: &str) -> Result<u64> {
-    let text = http::get_ok(agent.http_port, "/status")?;
-    let status: serde_json::Value = serde_json::from_str(&text)?;
-    status
-        .pointer(what)
-        .and_then(serde_json::Value::as_u64)
-        .with_context(|| format!("no {what} in {status}"))
-}
 
 #[test]
 fn each_agent_counts_its_own_and_the_ends_become_one_edge() -> Result<()> {
@@ -80,23 +70,13 @@ fn one_edge_across(pods: &Pods) -> Result<()> {
         Ok(())
     };
     pods.eventually("both edges", right)?;
-    for agent in [&near, &far] {
-        let seen = status(agent, "/collection/count")?;
-        eventually(PATIENCE, "further collections", || {
-            ensure!(status(agent, "/collection/count")? > seen + 2, "not yet");
-            ensure!(
-                status(agent, "/aggregator/unacked_batches")? == 0,
-                "not yet"
-            );
-            Ok(())
-        })?;
-    }
+    near.settle()?;
+    far.settle()?;
     right()?;
     // Near: client of both, server of the neighbour. Far: the callee's end. One flow each, and nobody else's.
-    let flows = [&near, &far].map(|agent| status(agent, "/flow_map/used"));
-    let [near_flows, far_flows] = flows;
+    let flows = |agent: &Agent| agent.status("/flow_map/used");
     ensure!(
-        (near_flows?, far_flows?) == (3, 1),
+        (flows(&near)?, flows(&far)?) == (3, 1),
         "flows of others are counted"
     );
     let nodes = reader.graph("level=container")?;
