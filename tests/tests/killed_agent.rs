@@ -6,13 +6,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use insight_tests::load::client::Plan;
-use insight_tests::needs_root;
 use insight_tests::pins::BpfFs;
 use insight_tests::product::{Agent, Aggregator};
 use insight_tests::reader::{Counts, http};
 use insight_tests::traffic::{Held, at, finish_client, run_client, serve, start_client};
 use insight_tests::wait::{PATIENCE, eventually, pause};
-use insight_tests::witness::in_clear_view;
 use insight_tests::world::{NODE, Pods, Product};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -26,13 +24,15 @@ const KILLS: u32 = 20;
 
 #[test]
 fn twenty_kills_under_load_lose_nothing_and_count_nothing_twice() -> Result<()> {
-    needs_root!("twenty kills under load lose nothing and count nothing twice");
-    in_clear_view(PORT..PORT + 2, kills_under_load)
+    Pods::exact(
+        "twenty kills under load lose nothing and count nothing twice",
+        kills_under_load,
+    )
 }
 
-fn kills_under_load(clear: &dyn Fn() -> Result<()>) -> Result<()> {
-    let (pods, bpf) = (Pods::new()?, BpfFs::new()?);
-    let mut product = pinned(&pods, &bpf)?;
+fn kills_under_load(pods: &Pods) -> Result<()> {
+    let bpf = BpfFs::new()?;
+    let mut product = pinned(pods, &bpf)?;
     let to = |port| at(pods.server.addresses.v4, port);
     let (mut serving, mut loads) = (Vec::new(), Vec::new());
     for port in PORTS {
@@ -59,28 +59,26 @@ fn kills_under_load(clear: &dyn Fn() -> Result<()>) -> Result<()> {
     }
     truths[0] += held.close()?;
     product.settle()?;
-    clear()?;
     for (port, truth) in PORTS.into_iter().zip(&truths) {
-        product.expect(&pods, port, &Counts::finished(truth))?;
+        product.expect(pods, port, &Counts::finished(truth))?;
     }
     Ok(())
 }
 
 #[test]
 fn counting_goes_on_while_no_agent_runs() -> Result<()> {
-    needs_root!("counting goes on while no agent runs");
-    in_clear_view(PORT..PORT + 1, no_agent)
+    Pods::exact("counting goes on while no agent runs", no_agent)
 }
 
-fn no_agent(clear: &dyn Fn() -> Result<()>) -> Result<()> {
-    let (pods, bpf) = (Pods::new()?, BpfFs::new()?);
+fn no_agent(pods: &Pods) -> Result<()> {
+    let bpf = BpfFs::new()?;
     let _serving = serve(&pods.server, PORT)?;
     let to = at(pods.server.addresses.v4, PORT);
     // Older than the counting: its baseline is kept over the restart.
     let mut held = Held::open(&pods.client, to, 2, 0)?;
     held.exchange(5_000, 7_000)?;
     let before = held.tally;
-    let mut product = pinned(&pods, &bpf)?;
+    let mut product = pinned(pods, &bpf)?;
     let plan = Plan::new(to, 20, 100, 200);
     let mut all = run_client(&pods.client, &plan)?;
     product.settle()?;
@@ -95,12 +93,11 @@ fn no_agent(clear: &dyn Fn() -> Result<()>) -> Result<()> {
     product.aggregator.restart()?;
     product.settle()?;
     let truth = held.close()?;
-    clear()?;
     let mut counts = Counts::finished(&all);
     counts.closed += truth.connections;
     counts.bytes_sent += truth.bytes_sent - before.bytes_sent;
     counts.bytes_received += truth.bytes_received - before.bytes_received;
-    product.expect(&pods, PORT, &counts)?;
+    product.expect(pods, PORT, &counts)?;
     let status = status(&product.agent)?;
     let began = status["pinned"]["counting_since"]
         .as_u64()
@@ -112,13 +109,15 @@ fn no_agent(clear: &dyn Fn() -> Result<()>) -> Result<()> {
 
 #[test]
 fn a_batch_on_its_way_when_its_agent_is_killed_counts_once() -> Result<()> {
-    needs_root!("a batch on its way when its agent is killed counts once");
-    in_clear_view(PORT..PORT + 1, batch_on_its_way)
+    Pods::exact(
+        "a batch on its way when its agent is killed counts once",
+        batch_on_its_way,
+    )
 }
 
-fn batch_on_its_way(clear: &dyn Fn() -> Result<()>) -> Result<()> {
-    let (pods, bpf) = (Pods::new()?, BpfFs::new()?);
-    let mut product = pinned(&pods, &bpf)?;
+fn batch_on_its_way(pods: &Pods) -> Result<()> {
+    let bpf = BpfFs::new()?;
+    let mut product = pinned(pods, &bpf)?;
     let _serving = serve(&pods.server, PORT)?;
     let plan = Plan::new(at(pods.server.addresses.v4, PORT), 20, 100, 200);
     let mut all = run_client(&pods.client, &plan)?;
@@ -132,8 +131,7 @@ fn batch_on_its_way(clear: &dyn Fn() -> Result<()>) -> Result<()> {
     product.aggregator.restart()?;
     product.agent.restart()?;
     product.settle()?;
-    clear()?;
-    product.expect(&pods, PORT, &Counts::finished(&all))?;
+    product.expect(pods, PORT, &Counts::finished(&all))?;
 
     // It has left, and is read after its agent is gone and the next one is there.
     product.aggregator.daemon.signal(Signal::STOP)?;
@@ -145,8 +143,7 @@ fn batch_on_its_way(clear: &dyn Fn() -> Result<()>) -> Result<()> {
     product.aggregator.daemon.signal(Signal::CONT)?;
     product.agent.daemon.wait_ready()?;
     product.settle()?;
-    clear()?;
-    product.expect(&pods, PORT, &Counts::finished(&all))
+    product.expect(pods, PORT, &Counts::finished(&all))
 }
 
 fn wait_for_unacked(agent: &Agent) -> Result<()> {

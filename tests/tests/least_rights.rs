@@ -8,7 +8,6 @@ use insight_tests::needs_root;
 use insight_tests::product::{Agent, Aggregator, program, run_once};
 use insight_tests::reader::Counts;
 use insight_tests::traffic::{Held, at, run_client, serve};
-use insight_tests::witness::in_clear_view;
 use insight_tests::world::{NODE, Pods, Product};
 use serde_json::Value;
 
@@ -26,12 +25,10 @@ fn confined(capabilities: &str) -> [String; 4] {
 
 #[test]
 fn two_capabilities_count_exactly() -> Result<()> {
-    needs_root!("two capabilities count exactly");
-    in_clear_view(PORT..PORT + 1, two_capabilities)
+    Pods::exact("two capabilities count exactly", two_capabilities)
 }
 
-fn two_capabilities(clear: &dyn Fn() -> Result<()>) -> Result<()> {
-    let pods = Pods::new()?;
+fn two_capabilities(pods: &Pods) -> Result<()> {
     let aggregator = Aggregator::start()?;
     let starter = confined(",+bpf,+perfmon");
     let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
@@ -47,14 +44,13 @@ fn two_capabilities(clear: &dyn Fn() -> Result<()>) -> Result<()> {
     let mut held = Held::open(&pods.client, to, 2, 0)?;
     held.exchange(1_000, 2_000)?;
     product.settle()?;
-    clear()?;
     let open = held.tally;
     let counts = Counts {
         active: open.connections,
         closed: done.connections,
         ..Counts::finished(&(done + open))
     };
-    product.expect(&pods, PORT, &counts)
+    product.expect(pods, PORT, &counts)
 }
 
 #[test]

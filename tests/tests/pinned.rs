@@ -12,7 +12,6 @@ use insight_tests::product::{Agent, Aggregator, Outcome, free_port, program, run
 use insight_tests::reader::Counts;
 use insight_tests::traffic::{Held, at, run_client, serve};
 use insight_tests::wait::{PATIENCE, eventually};
-use insight_tests::witness::in_clear_view;
 use insight_tests::world::{NODE, Pods, Product};
 use tempfile::TempDir;
 
@@ -77,24 +76,29 @@ enum Change {
 
 #[test]
 fn other_settings_report_the_old_counts_and_begin_anew() -> Result<()> {
-    needs_root!("other settings report the old counts and begin anew");
-    in_clear_view(PORT..PORT + 1, |clear| replaced(&Change::Settings, clear))
+    Pods::exact(
+        "other settings report the old counts and begin anew",
+        |pods| replaced(&Change::Settings, pods),
+    )
 }
 
 #[test]
 fn another_version_reports_the_old_counts_and_begins_anew() -> Result<()> {
-    needs_root!("another version reports the old counts and begins anew");
-    in_clear_view(PORT..PORT + 1, |clear| replaced(&Change::Version, clear))
+    Pods::exact(
+        "another version reports the old counts and begins anew",
+        |pods| replaced(&Change::Version, pods),
+    )
 }
 
 #[test]
 fn what_is_not_whole_is_begun_anew() -> Result<()> {
-    needs_root!("what is not whole is begun anew");
-    in_clear_view(PORT..PORT + 1, |clear| replaced(&Change::Unfinished, clear))
+    Pods::exact("what is not whole is begun anew", |pods| {
+        replaced(&Change::Unfinished, pods)
+    })
 }
 
-fn replaced(change: &Change, clear: &dyn Fn() -> Result<()>) -> Result<()> {
-    let (pods, bpf) = (Pods::new()?, BpfFs::new()?);
+fn replaced(change: &Change, pods: &Pods) -> Result<()> {
+    let bpf = BpfFs::new()?;
     let aggregator = Aggregator::start()?;
     let mut product = Product {
         agent: Agent::pinned(&aggregator, NODE, &pods.root, &bpf.folder())?,
@@ -136,8 +140,7 @@ fn replaced(change: &Change, clear: &dyn Fn() -> Result<()>) -> Result<()> {
     held.exchange(30, 40)?;
     let truth = held.close()?;
     product.settle()?;
-    clear()?;
-    product.expect(&pods, PORT, &Counts::finished(&(all + truth)))?;
+    product.expect(pods, PORT, &Counts::finished(&(all + truth)))?;
     let log = product.agent.daemon.log();
     ensure!(log.contains("replacing programs"), "{log}");
     let left: Vec<_> = fs::read_dir(bpf.folder())?.collect::<Result<_, _>>()?;

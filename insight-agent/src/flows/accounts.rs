@@ -53,6 +53,24 @@ struct Account {
     mentioned: Option<Instant>,
     /// Full readings in a row that did not have it.
     absent: u8,
+    /// Connections that must be older than the agent, known without a readout only.
+    older: u64,
+    /// How many more were closed than opened, as the last reading says.
+    excess: u64,
+}
+
+impl Account {
+    /// Counts the open connections without a readout: what was opened and not closed, and of those that are older than the agent the ones that
+    /// show by their closes. So there is never one too many, and none is missing once all the old ones are closed.
+    ///
+    /// The two counters are not read at once: a connection that opens and closes in between looks like an old one. So two readings have
+    /// to show an old one; it would stay for ever.
+    fn count_open(&mut self, closed: &FlowTotals) {
+        let excess = closed.closed.saturating_sub(closed.opened);
+        self.older = self.older.max(excess.min(self.excess));
+        self.excess = excess;
+        self.active = (closed.opened + self.older).saturating_sub(closed.closed);
+    }
 }
 
 impl Accounts {
@@ -88,7 +106,11 @@ impl Accounts {
         let none = LiveFlow::default();
         for (key, totals) in closed {
             let open = live.map(|live| live.flows.get(key).unwrap_or(&none));
-            self.set(key, totals, open);
+            let account = self.set(key, totals, open.unwrap_or(&none));
+            match open {
+                Some(open) => account.active = open.connections,
+                None => account.count_open(totals),
+            }
         }
         // Connections that are older than the agent: open, but their flow is not in the kernel's map yet.
         let old = live.into_iter().flat_map(|live| &live.flows);
@@ -97,7 +119,7 @@ impl Accounts {
             closed.iter().map(|(key, _)| key).collect();
         for (key, open) in old.filter(|(key, _)| !known.contains(key)) {
             if self.flows.len() < self.limit || self.flows.contains_key(key) {
-                self.set(key, &unseen, Some(open));
+                self.set(key, &unseen, open).active = open.connections;
             }
         }
         let gone = &mut self.gone;
@@ -112,29 +134,24 @@ impl Accounts {
 
     /// Takes the closed totals of a flow that has just appeared, between two full readings.
     pub fn appeared(&mut self, key: &FlowKey, closed: &FlowTotals) {
-        let before = self.flows.get(key).map_or((0, 0, 0), |account| {
-            let total = &account.total.0;
-            (account.active, total.opened, total.closed)
-        });
-        self.set(key, closed, None);
-        if let Some(account) = self.flows.get_mut(key) {
-            let (active, opened, ended) = before;
-            account.active = (active + closed.opened.saturating_sub(opened))
-                .saturating_sub(closed.closed.saturating_sub(ended));
-        }
+        let before = self
+            .flows
+            .get(key)
+            .map_or(FlowTotals::default(), |account| account.total.0);
+        let account = self.set(key, closed, &LiveFlow::default());
+        let added = closed.opened.saturating_sub(before.opened);
+        let ended = closed.closed.saturating_sub(before.closed);
+        account.active = (account.active + added).saturating_sub(ended);
     }
 
-    fn set(&mut self, key: &FlowKey, closed: &FlowTotals, open: Option<&LiveFlow>) {
+    fn set(&mut self, key: &FlowKey, closed: &FlowTotals, open: &LiveFlow) -> &mut Account {
         let baseline = self.baseline.get(key).copied().unwrap_or_default();
-        let moved = open.map_or(Moved::default(), |open| open.moved);
         let account = self.flows.entry(*key).or_default();
         account.absent = 0;
-        account.total.raise(&Totals::of(closed, &moved, &baseline));
-        // Without a readout, what was opened and not closed is open.
-        account.active = open.map_or_else(
-            || closed.opened.saturating_sub(closed.closed),
-            |open| open.connections,
-        );
+        account
+            .total
+            .raise(&Totals::of(closed, &open.moved, &baseline));
+        account
     }
 
     /// What changed since the batch before; from now on it counts as batched, with the batch of that sequence.

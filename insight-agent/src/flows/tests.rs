@@ -112,6 +112,40 @@ fn without_a_readout_bytes_arrive_at_close() {
     assert_eq!(take(&mut accounts), Some((10, 2)));
 }
 
+/// Open connections after each reading of so many opened and closed, without a readout.
+fn open_after(readings: &[(u64, u64)]) -> Vec<u64> {
+    let mut accounts = Accounts::begin(Baseline::default(), 8);
+    let mut open = Vec::new();
+    for (opened, ended) in readings {
+        accounts.update(&closed(*opened, *ended, 0), None);
+        let last = open.last().copied().unwrap_or(0);
+        open.push(take(&mut accounts).map_or(last, |(_, active)| active));
+    }
+    open
+}
+
+#[test]
+fn without_a_readout_old_connections_are_known_by_their_closes() {
+    // Three are old. Two close, three new ones come and go, the last old one closes, and a new one is right from then on.
+    let readings = [
+        (0, 2),
+        (0, 2),
+        (3, 2),
+        (3, 5),
+        (3, 6),
+        (3, 6),
+        (4, 6),
+        (4, 7),
+    ];
+    assert_eq!(open_after(&readings), [0, 0, 3, 0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn without_a_readout_a_close_that_was_read_before_its_opening_leaves_nothing() {
+    let readings = [(5, 5), (5, 6), (6, 6), (6, 6), (7, 7)];
+    assert_eq!(open_after(&readings), [0; 5]);
+}
+
 #[test]
 fn a_new_flow_is_batched_before_the_interval_and_not_twice() {
     let mut accounts = Accounts::begin(Baseline::default(), 8);

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use super::daemon::Daemon;
 use super::{Aggregator, free_port};
 use crate::cgroup::CgroupRoot;
 use crate::reader::http;
+use crate::wait::{PATIENCE, eventually};
 
 /// A running agent that counts what is below one cgroup.
 pub struct Agent {
@@ -78,6 +80,32 @@ impl Agent {
     /// Its `/metrics`.
     pub fn metrics(&self) -> Result<String> {
         http::get_ok(self.http_port, "/metrics")
+    }
+
+    /// A number of its `/status`, by JSON pointer.
+    pub fn status(&self, what: &str) -> Result<u64> {
+        let text = http::get_ok(self.http_port, "/status")?;
+        let status: Value = serde_json::from_str(&text)?;
+        status
+            .pointer(what)
+            .and_then(Value::as_u64)
+            .with_context(|| format!("no number {what} in {status}"))
+    }
+
+    /// Waits until it has collected twice more and the aggregator has all of it.
+    pub fn settle(&self) -> Result<()> {
+        let collections = || self.status("/collection/count");
+        // One may be under way.
+        let target = collections()? + 3;
+        eventually(PATIENCE, "the agent to collect and report", || {
+            let collections = collections()?;
+            let unacked = self.status("/aggregator/unacked_batches")?;
+            ensure!(
+                collections >= target && unacked == 0,
+                "{collections} collections of {target}, {unacked} batches on their way"
+            );
+            Ok(())
+        })
     }
 }
 
