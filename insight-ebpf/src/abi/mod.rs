@@ -9,7 +9,10 @@ mod settings;
 mod socket;
 mod state;
 
-pub use flow::{FlowKey, FlowTotals, Moved, Overflow, PROTOCOL_TCP, ROLE_CLIENT, ROLE_SERVER};
+pub use flow::{
+    BUCKETS, FlowKey, FlowTotals, Histogram, Moved, Overflow, PROTOCOL_TCP, ROLE_CLIENT,
+    ROLE_SERVER, bucket,
+};
 pub use offsets::Offsets;
 pub use settings::{PHASE_BASELINE, PHASE_COUNTING, SCOPE_ANY_LEVEL, SCOPE_MAX_LEVEL, Settings};
 pub use socket::{LiveSocket, MARK_CLOSED, MARK_NEW, MARK_OLD};

@@ -44,6 +44,8 @@ pub struct Offsets {
     pub bytes_received: u32,
     /// `tcp_sock.total_retrans`
     pub total_retrans: u32,
+    /// `tcp_sock.srtt_us`: eight times the smoothed round-trip time
+    pub srtt_us: u32,
     /// `net.net_cookie`
     pub net_cookie: u32,
     /// `cgroup.kn`
@@ -58,4 +60,4 @@ pub struct Offsets {
     pub kn_id: u32,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 26 * 4);
+const _: () = assert!(size_of::<Offsets>() == 27 * 4);

@@ -211,6 +211,16 @@ impl Socket for KernelSocket {
     fn retransmits(&self) -> u64 {
         u64::from(load!(self.0, total_retrans, u32))
     }
+
+    #[inline(always)]
+    fn bytes_retransmitted(&self) -> u64 {
+        load!(self.0, bytes_retrans, u64)
+    }
+
+    #[inline(always)]
+    fn rtt_us(&self) -> u32 {
+        load!(self.0, srtt_us, u32) >> 3
+    }
 }
 
 /// Id of a cgroup's ancestor at a level. Plain memory reads: the verifier does not follow arrays at the end of a struct.

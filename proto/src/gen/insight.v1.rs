@@ -97,6 +97,24 @@ pub struct FlowColumns {
     /// Segments the local end sent again.
     #[prost(uint64, repeated, tag = "16")]
     pub retransmits: ::prost::alloc::vec::Vec<u64>,
+    /// Established connections that the other end reset (ECONNRESET, EPIPE).
+    #[prost(uint64, repeated, tag = "17")]
+    pub resets: ::prost::alloc::vec::Vec<u64>,
+    /// Payload bytes the local end sent again.
+    #[prost(uint64, repeated, tag = "18")]
+    pub bytes_retransmitted: ::prost::alloc::vec::Vec<u64>,
+    /// Segments of the handshake that the local end sent again: SYNs by a client, SYN-ACKs by a server.
+    #[prost(uint64, repeated, tag = "19")]
+    pub syn_retransmits: ::prost::alloc::vec::Vec<u64>,
+    /// Smoothed round-trip times (srtt_us of struct tcp_sock): of each connection when it closed, and of each open one at each reading in
+    /// which its flow had moved bytes. 16 counts for each row, by binary order of magnitude: below 32 µs, below 64 µs, and so on, the last
+    /// 524 ms or more.
+    #[prost(uint32, repeated, tag = "20")]
+    pub rtt: ::prost::alloc::vec::Vec<u32>,
+    /// Round-trip times of handshakes, SYN to SYN-ACK for a client, SYN-ACK to ACK for a server, in the same buckets. A handshake that had
+    /// to be repeated has none unless the ends use TCP timestamps.
+    #[prost(uint32, repeated, tag = "21")]
+    pub connect: ::prost::alloc::vec::Vec<u32>,
 }
 /// CPU and memory of one cgroup, read at the batch's end. Names and formulas are cAdvisor's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
