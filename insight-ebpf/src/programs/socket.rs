@@ -30,6 +30,7 @@ pub(super) static OFFSETS: Offsets = Offsets {
     bytes_retrans: 0,
     bytes_received: 0,
     total_retrans: 0,
+    srtt_us: 0,
     net_cookie: 0,
     cgroup_kn: 0,
     cgroup_level: 0,

@@ -44,7 +44,8 @@ pub struct Endpoint {
     #[prost(uint64, tag = "3")]
     pub netns: u64,
 }
-/// What was counted, one row a flow, column by column. All columns have the same length, the number of rows.
+/// What was counted, one row a flow, column by column. All columns have the same length, the number of rows; those from `resets` on
+/// may be empty, from agents that do not know them.
 /// A flow is (local end, remote address, server's port, protocol, role): the client's own port is not part of it.
 /// Counts are what was added since the previous batch, except `active`, which is the state at the batch's end.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -868,6 +869,37 @@ pub struct EdgeView {
     /// Failed connects by kind.
     #[prost(message, optional, tag = "8")]
     pub failures: ::core::option::Option<Failures>,
+    /// Established connections that were reset by the end that this side talks to.
+    #[prost(uint64, tag = "9")]
+    pub resets: u64,
+    /// Payload bytes this side sent again.
+    #[prost(uint64, tag = "10")]
+    pub bytes_retransmitted: u64,
+    /// Segments of the handshake that this side sent again: SYNs by clients, SYN-ACKs by servers.
+    #[prost(uint64, tag = "11")]
+    pub syn_retransmits: u64,
+    /// Smoothed round-trip times; absent when there was none in the range.
+    #[prost(message, optional, tag = "12")]
+    pub rtt: ::core::option::Option<Times>,
+    /// Round-trip times of handshakes: how long a connect took. Absent when there was none in the range.
+    #[prost(message, optional, tag = "13")]
+    pub connect: ::core::option::Option<Times>,
+}
+/// Quantiles of times that are known by their binary order of magnitude only: exact to a factor of two.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Times {
+    /// How many there are.
+    #[prost(uint64, tag = "1")]
+    pub count: u64,
+    /// Median, microseconds.
+    #[prost(uint32, tag = "2")]
+    pub p50_us: u32,
+    /// 90th percentile, microseconds.
+    #[prost(uint32, tag = "3")]
+    pub p90_us: u32,
+    /// 99th percentile, microseconds.
+    #[prost(uint32, tag = "4")]
+    pub p99_us: u32,
 }
 /// Failed connects by kind.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -4,11 +4,15 @@ use anyhow::{Context as _, Result, ensure};
 
 use super::bytes::{put_varint, take_varint};
 use super::{VERSION, content, key};
-use crate::model::{Counters, EntityId, Minute, RowKey, Sum, UnixMs};
+use crate::model::{BUCKETS, Counters, EntityId, Minute, RowKey, Sum, Times, UnixMs};
+
+/// Counts of a row: the single ones, then each bucket of the times.
+const COUNTS: usize = 13 + 2 * BUCKETS;
 
 /// The counts in the order of their bits. Never change it within a version.
-fn counts(counters: &Counters) -> [u64; 10] {
-    [
+fn counts(counters: &Counters) -> [u64; COUNTS] {
+    let mut counts = [0; COUNTS];
+    let single = [
         counters.opened,
         counters.closed,
         counters.failed_refused,
@@ -19,33 +23,40 @@ fn counts(counters: &Counters) -> [u64; 10] {
         counters.bytes_sent,
         counters.bytes_received,
         counters.retransmits,
-    ]
+        counters.resets,
+        counters.bytes_retransmitted,
+        counters.syn_retransmits,
+    ];
+    let times = counters.rtt.0.into_iter().chain(counters.connect.0);
+    let all = single.into_iter().chain(times.map(u64::from));
+    for (place, count) in counts.iter_mut().zip(all) {
+        *place = count;
+    }
+    counts
 }
 
-fn counters(counts: [u64; 10]) -> Counters {
-    let [
-        opened,
-        closed,
-        failed_refused,
-        failed_timed_out,
-        failed_unreachable,
-        failed_other,
-        active,
-        bytes_sent,
-        bytes_received,
-        retransmits,
-    ] = counts;
+fn counters(counts: [u64; COUNTS]) -> Counters {
+    let times = |from: usize| {
+        Times(std::array::from_fn(|index| {
+            u32::try_from(counts[from + index]).unwrap_or(u32::MAX)
+        }))
+    };
     Counters {
-        opened,
-        closed,
-        failed_refused,
-        failed_timed_out,
-        failed_unreachable,
-        failed_other,
-        active,
-        bytes_sent,
-        bytes_received,
-        retransmits,
+        opened: counts[0],
+        closed: counts[1],
+        failed_refused: counts[2],
+        failed_timed_out: counts[3],
+        failed_unreachable: counts[4],
+        failed_other: counts[5],
+        active: counts[6],
+        bytes_sent: counts[7],
+        bytes_received: counts[8],
+        retransmits: counts[9],
+        resets: counts[10],
+        bytes_retransmitted: counts[11],
+        syn_retransmits: counts[12],
+        rtt: times(13),
+        connect: times(13 + BUCKETS),
     }
 }
 
@@ -79,8 +90,8 @@ pub(in crate::ledger) fn encode_row(
 pub(in crate::ledger) fn decode_sum(minute: Minute, value: &[u8]) -> Result<(Sum, &[u8])> {
     let mut rest = content(value)?;
     let bits = take_varint(&mut rest)?;
-    ensure!(bits < 1 << 10, "a row has unknown counts {bits:#x}");
-    let mut counts = [0; 10];
+    ensure!(bits < 1 << COUNTS, "a row has unknown counts {bits:#x}");
+    let mut counts = [0; COUNTS];
     for (index, count) in counts.iter_mut().enumerate() {
         if bits & 1 << index != 0 {
             *count = take_varint(&mut rest)?;
@@ -126,7 +137,7 @@ mod tests {
         }
     }
 
-    fn sum(counts: [u64; 10]) -> Sum {
+    fn sum(counts: [u64; COUNTS]) -> Sum {
         Sum {
             counters: counters(counts),
             first_seen: 120_000,
@@ -137,10 +148,18 @@ mod tests {
     #[test]
     fn every_count_comes_back_by_itself() {
         let minute = Minute(2);
-        let mut all: Vec<[u64; 10]> = (0..10)
-            .map(|index| std::array::from_fn(|at| if at == index { u64::MAX - 7 } else { 0 }))
+        let mut all: Vec<[u64; COUNTS]> = (0..COUNTS)
+            .map(|index| {
+                std::array::from_fn(|at| {
+                    if at == index {
+                        u64::from(u32::MAX) - 7
+                    } else {
+                        0
+                    }
+                })
+            })
             .collect();
-        all.push([0; 10]);
+        all.push([0; COUNTS]);
         all.push(std::array::from_fn(|at| at as u64 + 1));
         for counts in all {
             let value = encode_row(minute, &row(), &sum(counts), &mut vec![1, 2, 3]);
@@ -150,14 +169,15 @@ mod tests {
         }
     }
 
+    fn usual() -> [u64; COUNTS] {
+        let mut counts = [0; COUNTS];
+        counts[..10].copy_from_slice(&[3, 3, 0, 0, 0, 0, 0, 900, 70_000, 0]);
+        counts
+    }
+
     #[test]
     fn a_usual_row_is_small() {
-        let value = encode_row(
-            Minute(2),
-            &row(),
-            &sum([3, 3, 0, 0, 0, 0, 0, 900, 70_000, 0]),
-            &mut Vec::new(),
-        );
+        let value = encode_row(Minute(2), &row(), &sum(usual()), &mut Vec::new());
         // Version, bits, four counts, two times; port, scope, addresses, id with the key's bits.
         assert_eq!(
             value.len(),
@@ -167,17 +187,17 @@ mod tests {
 
     #[test]
     fn broken_rows_are_errors_that_say_so() {
-        let value = encode_row(Minute(2), &row(), &sum([1; 10]), &mut Vec::new());
+        let value = encode_row(Minute(2), &row(), &sum([1; COUNTS]), &mut Vec::new());
         for length in 0..17 {
             assert!(decode_sum(Minute(2), &value[..length]).is_err(), "{length}");
         }
         let newer = [&[9], &value[1..]].concat();
         let error = decode_sum(Minute(2), &newer).unwrap_err().to_string();
         assert!(error.contains("version 9"), "{error}");
-        let unknown = [VERSION, 0x80, 0x08, 1, 1, 1];
-        assert!(
-            decode_sum(Minute(2), &unknown).is_err(),
-            "an eleventh count"
-        );
+        let mut unknown = vec![VERSION];
+        put_varint(&mut unknown, 1 << COUNTS);
+        unknown.extend([1, 1, 1]);
+        let error = decode_sum(Minute(2), &unknown).unwrap_err().to_string();
+        assert!(error.contains("unknown counts"), "{error}");
     }
 }
