@@ -3,12 +3,14 @@
 //! Both sides are built from these files, and [`VERSION`] names the layout where it outlives a build: in the path of the pinned
 //! maps. Values may grow at their end, and a version reads those before it; the flow's key is for ever.
 
+mod birth;
 mod flow;
 mod offsets;
 mod settings;
 mod socket;
 mod state;
 
+pub use birth::{BIRTH_PATH, Birth};
 pub use flow::{
     BUCKETS, FlowKey, FlowTotals, Histogram, Moved, Overflow, PROTOCOL_TCP, ROLE_CLIENT,
     ROLE_SERVER, bucket,

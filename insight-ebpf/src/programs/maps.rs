@@ -26,6 +26,10 @@ static OVERFLOW: Array<Overflow> = Array::with_max_entries(1, 0);
 #[map]
 static NEW_FLOWS: RingBuf = RingBuf::with_byte_size(64 * 1024, 0);
 
+/// Cgroups as they are made; 240 between two looks of the agent.
+#[map]
+pub(super) static BIRTHS: RingBuf = RingBuf::with_byte_size(128 * 1024, 0);
+
 /// `PHASE_BASELINE` or `PHASE_COUNTING`.
 #[map]
 static PHASE: Array<u32> = Array::with_max_entries(1, 0);

@@ -33,6 +33,8 @@ pub(super) static OFFSETS: Offsets = Offsets {
     srtt_us: 0,
     net_cookie: 0,
     cgroup_kn: 0,
+    cgroup_root: 0,
+    hierarchy_id: 0,
     cgroup_level: 0,
     cgroup_ancestors: 0,
     ancestors_are_ids: 0,
