@@ -162,6 +162,7 @@ fn batch(sequence: u64, opened: u64) -> v1::Batch {
             bytes_sent: zero.clone(),
             bytes_received: zero.clone(),
             retransmits: zero,
+            ..v1::FlowColumns::default()
         }),
         owners: vec![v1::Owner {
             cgroup_id: 7,

@@ -139,6 +139,7 @@ impl Agent {
                 bytes_sent: vec![1_000],
                 bytes_received: vec![10],
                 retransmits: vec![0],
+                ..v1::FlowColumns::default()
             }),
             owners: vec![v1::Owner {
                 cgroup_id: 7,
