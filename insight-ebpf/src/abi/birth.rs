@@ -20,7 +20,8 @@ impl Birth {
     pub fn path(&self) -> Option<&[u8]> {
         let length = usize::try_from(self.length).ok()?.checked_sub(1)?;
         // One that fills the room may go on behind it.
-        (length < BIRTH_PATH - 1).then_some(&self.path[..length])
+        let path = self.path.get(..length)?;
+        (length < BIRTH_PATH - 1).then_some(path)
     }
 }
 
