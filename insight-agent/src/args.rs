@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::config::DEFAULT_PIN_DIR;
+
 const EXAMPLES: &str = "\
 Examples:
   insight-agent run                   count this node
@@ -27,6 +29,12 @@ Examples:
 /readyz says whether this agent counts, and nothing of the aggregator: while that is away counting goes on in the kernel, and
 else every agent would become unready at once, and rollouts would stop, for a fault that is not theirs. Whether reports arrive is
 told by /status (\"aggregator\"), by insight_agent_aggregator_connected in /metrics, and by the aggregator's GET /v1/agents.";
+
+const DETACH_EXAMPLES: &str = "\
+What was counted and not reported yet is lost; stop the agent with SIGTERM first.
+
+Example:
+  insight-agent detach                before the agent is uninstalled";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
@@ -54,6 +62,13 @@ pub enum Verb {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Remove what agents have pinned: nothing is counted on this node any more.
+    #[command(after_help = DETACH_EXAMPLES)]
+    Detach {
+        /// The folder that `run` was given
+        #[arg(long, value_name = "FOLDER", env = "INSIGHT_PIN_DIR", default_value = DEFAULT_PIN_DIR)]
+        pin_dir: PathBuf,
     },
     /// Say how a cgroup is named, and why.
     #[command(after_help = EXPLAIN_EXAMPLES)]
@@ -89,6 +104,11 @@ pub struct RunArgs {
     /// Room for flows in the kernel, 16 to 4194304 [env: INSIGHT_MAX_FLOWS] [default: 65536]
     #[arg(long, value_name = "N")]
     pub max_flows: Option<String>,
+    /// A folder in a BPF file system where maps and programs are pinned, so that the kernel goes on counting without an agent and a
+    /// restart, an upgrade or a crash loses nothing; 'off' detaches everything when the agent ends [env: INSIGHT_PIN_DIR] [default:
+    /// /sys/fs/bpf/insight]
+    #[arg(long, value_name = "FOLDER")]
+    pub pin_dir: Option<String>,
     /// What to log: error, warn, info, debug, trace, or target=level,… [env: INSIGHT_LOG] [default: info]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,

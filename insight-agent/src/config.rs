@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use check::{MAX_INTERVAL, MIN_INTERVAL};
-pub use setting::Setting;
+pub use setting::{DEFAULT_PIN_DIR, Setting};
 
 use crate::args::RunArgs;
 use crate::boot;
@@ -38,6 +38,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Room for flows in the kernel's map.
     pub max_flows: u32,
+    /// The folder where maps and links are pinned; none: they go with the agent.
+    pub pin_dir: Option<PathBuf>,
     /// A valid filter of `tracing_subscriber::EnvFilter`.
     pub log: String,
 }
@@ -95,6 +97,7 @@ impl Config {
             interval: layers.check(Setting::Interval, check::interval)?,
             listen: layers.check(Setting::Listen, check::listen)?,
             max_flows: layers.check(Setting::MaxFlows, check::max_flows)?,
+            pin_dir: layers.check(Setting::PinDir, check::pin_dir)?,
             log: layers.check(Setting::Log, check::log)?,
         })
     }

@@ -1,6 +1,7 @@
 //! The program `insight-agent`: parses its arguments and does what they say.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -8,6 +9,7 @@ use clap::Parser;
 use insight_agent::args::{Args, RunArgs, Verb};
 use insight_agent::config::{Config, ConfigError};
 use insight_agent::explain::explain;
+use insight_agent::kernel::Pins;
 use insight_agent::{kernel, run};
 use tracing_subscriber::EnvFilter;
 
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
     let done = match args.verb {
         Verb::Run(args) => count(&args),
         Verb::Doctor { json } => doctor(json),
+        Verb::Detach { pin_dir } => detach(&pin_dir),
         Verb::Explain { json, what } => {
             explain(&what, json, &mut std::io::stdout()).map(|()| ExitCode::SUCCESS)
         }
@@ -56,6 +59,18 @@ fn count(args: &RunArgs) -> Result<ExitCode> {
         .build()
         .context("start the runtime")?
         .block_on(run::run(config))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn detach(folder: &Path) -> Result<ExitCode> {
+    let mut out = std::io::stdout();
+    if !folder.exists() {
+        writeln!(out, "nothing is pinned in {}", folder.display())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for removed in Pins::open(folder)?.detach()? {
+        writeln!(out, "detached {}", removed.display())?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,25 +1,26 @@
 //! `insight-agent run`: the loop that reads the kernel and fills the outbox.
 
+mod begin;
 mod collect;
 mod scope;
+mod session;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use insight_proto::v1::Batch;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Endpoint;
 use tracing::{info, warn};
 
 use crate::boot;
 use crate::config::Config;
 use crate::http;
-use crate::kernel::{Doorbell, Kernel, LoadOptions};
-use crate::report::{Identity, Outbox, Reporter};
+use crate::kernel::{Doorbell, Kernel};
+use crate::report::{Identity, Outbox};
 use crate::shutdown;
 use crate::status::Status;
 use collect::Collector;
@@ -39,88 +40,15 @@ pub fn btf_path() -> PathBuf {
 /// Counts and reports until SIGINT or SIGTERM.
 pub async fn run(config: Config) -> Result<()> {
     let stop = shutdown::on_signals()?;
-    let boot_id = boot::boot_id()?;
     let listener = http::bind(config.listen).await?;
-    let status = Status::new(&config.node_name, &boot_id, &config.aggregator);
+    let status = Status::new(&config.node_name, &boot::boot_id()?, &config.aggregator);
     let web = tokio::spawn(http::serve(listener, status.clone(), stop.clone()));
 
-    let (kernel, doorbell, collector) = load(&config, &status).await?;
-    let outbox = Arc::new(Outbox::default());
-    let identity = Identity {
-        node: config.node_name.clone(),
-        boot_id,
-        epoch: epoch(),
-        interval_ms: u32::try_from(config.interval.as_millis()).unwrap_or(u32::MAX),
-    };
-    let (asked, interval) = watch::channel(config.interval);
-    let reporter = Reporter {
-        endpoint: Endpoint::from_shared(config.aggregator.clone()).context("aggregator URL")?,
-        identity: identity.clone(),
-        outbox: outbox.clone(),
-        status: status.clone(),
-        interval: asked,
-    };
-    let hang_up = CancellationToken::new();
-    let reporting = tokio::spawn(reporter.run(hang_up.clone()));
-    let mut agent = Agent {
-        kernel,
-        doorbell,
-        collector,
-        outbox,
-        status,
-        identity,
-    };
-    let counted = agent.count(interval, &stop).await;
-    agent.farewell(stop.is_cancelled()).await;
-    hang_up.cancel();
+    let begun = begin::begin(&config, &status, &stop).await?;
+    let counted = begun.session.count(&stop).await;
     stop.cancel();
-    reporting.await.context("end the report stream")?;
     web.await.context("end the HTTP server")??;
     counted
-}
-
-async fn load(config: &Config, status: &Status) -> Result<(Kernel, Doorbell, Collector)> {
-    let scope = scope::Scope::of(&config.cgroup_root, &config.cgroup_mount)?;
-    let options = LoadOptions {
-        scope_cgroup: scope.cgroup,
-        scope_level: scope.level,
-        max_flows: config.max_flows,
-        btf: btf_path(),
-    };
-    let mut collector = Collector::new(config);
-    let (mut kernel, collector) = tokio::task::spawn_blocking(move || -> Result<_> {
-        let mut kernel = Kernel::load(&options)?;
-        collector.begin(&mut kernel)?;
-        Ok((kernel, collector))
-    })
-    .await
-    .context("load the programs")??;
-    free_memory();
-    status.set_probes(kernel.probes().to_vec());
-    for probe in kernel.probes() {
-        match &probe.reason {
-            None => info!(probe = probe.name, hook = probe.hook, "attached"),
-            Some(reason) => warn!(
-                probe = probe.name,
-                hook = probe.hook,
-                lost = probe.lost,
-                "not attached: {reason}"
-            ),
-        }
-    }
-    if !kernel.counts() {
-        let reasons: Vec<_> = kernel
-            .probes()
-            .iter()
-            .filter_map(|probe| probe.reason.as_deref())
-            .collect();
-        bail!(
-            "flows cannot be counted on this kernel: {}; 'insight-agent doctor' says more",
-            reasons.join("; ")
-        );
-    }
-    let doorbell = kernel.doorbell()?;
-    Ok((kernel, doorbell, collector))
 }
 
 /// Gives back what reading the kernel's types took: 13 MiB that glibc would keep.
@@ -150,10 +78,12 @@ impl Agent {
     ) -> Result<()> {
         let mut tick = ticks(*interval.borrow_and_update());
         let mut early = Instant::now();
+        let outbox = self.outbox.clone();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Ok(()) = interval.changed() => tick = ticks(*interval.borrow_and_update()),
+                durable = outbox.durable() => self.resume(durable)?,
                 _ = tick.tick() => {
                     // The next reading may work, and covers this one's time: a total is a total.
                     if let Err(error) = self.collect(false) {
@@ -172,6 +102,22 @@ impl Agent {
         }
     }
 
+    /// Reports from where an agent before has stopped.
+    fn resume(&mut self, durable: u64) -> Result<()> {
+        let (kernel, collector) = (&mut self.kernel, &mut self.collector);
+        let last = tokio::task::block_in_place(|| collector.resume(kernel, durable))
+            .context("go on with the counts of the agent before")?;
+        info!(
+            durable,
+            last, "reporting goes on where the agent before has stopped"
+        );
+        self.outbox.resume(last);
+        if let Err(error) = self.collect(false) {
+            warn!("a reading failed: {error:#}");
+        }
+        Ok(())
+    }
+
     /// A full reading. Without room in the outbox only the status is kept: the next batch covers the time. `stopping`: there is
     /// no next batch.
     fn collect(&mut self, stopping: bool) -> Result<()> {
@@ -180,10 +126,11 @@ impl Agent {
         let (kernel, collector) = (&mut self.kernel, &mut self.collector);
         tokio::task::block_in_place(|| collector.read(kernel))?;
         if self.outbox.begins_anew() {
-            collector.skip();
+            tokio::task::block_in_place(|| collector.skip(kernel))?;
         }
         if self.outbox.has_room() {
-            let batch = tokio::task::block_in_place(|| collector.batch(kernel))?;
+            let sequence = self.outbox.next_sequence();
+            let batch = tokio::task::block_in_place(|| collector.batch(kernel, sequence))?;
             self.send(Batch { stopping, ..batch });
         }
         self.collector.tell(&self.status);
@@ -196,7 +143,9 @@ impl Agent {
         if keys.is_empty() || !self.outbox.has_room() {
             return Ok(());
         }
-        if let Some(batch) = tokio::task::block_in_place(|| collector.early_batch(kernel, &keys))? {
+        let sequence = self.outbox.next_sequence();
+        let batch = tokio::task::block_in_place(|| collector.early_batch(kernel, sequence, &keys))?;
+        if let Some(batch) = batch {
             self.send(batch);
         }
         Ok(())
@@ -210,9 +159,9 @@ impl Agent {
         self.status.batch_queued(self.outbox.len());
     }
 
-    /// The last counts, if the aggregator is there to take them. `is_told`: the agent stops because it was told to, and says so;
+    /// The last counts, if the aggregator is there to take them; whether it took them. `is_told`: the agent stops because it was told to, and says so;
     /// when it breaks off its silence is to be seen as what it is.
-    async fn farewell(&mut self, is_told: bool) {
+    async fn farewell(&mut self, is_told: bool) -> bool {
         let deadline = Instant::now() + FAREWELL;
         while !self.outbox.has_room() && Instant::now() < deadline {
             let _ = tokio::time::timeout_at(deadline, self.outbox.changed()).await;
@@ -229,9 +178,10 @@ impl Agent {
                     batches = self.outbox.len(),
                     "stopping with batches that the aggregator did not acknowledge"
                 );
-                return;
+                return false;
             }
         }
+        self.outbox.has_room()
     }
 }
 
@@ -239,13 +189,4 @@ fn ticks(interval: Duration) -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
-}
-
-/// Distinguishes starts: nanoseconds since 1970.
-fn epoch() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(1, |since| {
-            u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-        })
 }

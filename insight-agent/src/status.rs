@@ -1,5 +1,6 @@
 //! What the agent knows of itself: for `/status`, `/metrics` and `/readyz`.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,17 @@ pub struct FlowMap {
     pub size: u64,
     /// Updates lost because it was full, since the agent started.
     pub dropped_updates: u64,
+}
+
+/// What outlives the agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Pinned {
+    /// Where maps and programs are pinned.
+    pub folder: Option<PathBuf>,
+    /// Why they are not.
+    pub reason: Option<String>,
+    /// When counting began, Unix nanoseconds: earlier than the agent if it took over from another one.
+    pub counting_since: u64,
 }
 
 /// The stream to the aggregator.
@@ -99,6 +111,8 @@ pub struct State {
     pub not_ready: Option<String>,
     /// Every probe.
     pub probes: Vec<Probe>,
+    /// What outlives the agent.
+    pub pinned: Pinned,
     /// The flow map.
     pub flow_map: FlowMap,
     /// The stream.
@@ -162,6 +176,11 @@ impl Status {
     /// What the kernel programs came to.
     pub fn set_probes(&self, probes: Vec<Probe>) {
         self.set(|state| state.probes = probes);
+    }
+
+    /// Whether anything outlives the agent.
+    pub fn set_pinned(&self, pinned: Pinned) {
+        self.set(|state| state.pinned = pinned);
     }
 
     /// Occupancy of the flow map.

@@ -168,14 +168,29 @@ fn threads(count: usize) -> NonZeroUsize {
     NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN)
 }
 
-fn busy(pods: &Pods, port: u16, ending: Ending, until: Instant) -> Result<Tally> {
-    let mut plan = Plan::new(at(pods.server.addresses.v4, port), 150, 200, 3_000);
-    (plan.concurrency, plan.requests, plan.ending) = (threads(3), 2, ending);
+/// Goes through the addresses again and again until a moment, and sums up what was done with each.
+fn in_turn<'a>(
+    addresses: impl Iterator<Item = &'a IpAddr> + Clone,
+    until: Instant,
+    mut act: impl FnMut(IpAddr) -> Result<Tally>,
+) -> Result<Tally> {
     let mut sum = Tally::default();
-    while Instant::now() < until {
-        sum += run_client(&pods.client, &plan)?;
+    for address in addresses.cycle() {
+        if Instant::now() >= until {
+            break;
+        }
+        sum += act(*address)?;
     }
     Ok(sum)
+}
+
+fn busy(pods: &Pods, port: u16, ending: Ending, until: Instant) -> Result<Tally> {
+    let address = [pods.server.addresses.v4.into()];
+    in_turn(address.iter(), until, |address| {
+        let mut plan = Plan::new(at(address, port), 150, 200, 3_000);
+        (plan.concurrency, plan.requests, plan.ending) = (threads(3), 2, ending);
+        run_client(&pods.client, &plan)
+    })
 }
 
 /// A few connections to each address in turn.
@@ -186,78 +201,55 @@ fn resting(
     ending: Ending,
     until: Instant,
 ) -> Result<Tally> {
-    let mut sum = Tally::default();
-    for address in addresses.iter().cycle() {
-        if Instant::now() >= until {
-            break;
-        }
-        let mut plan = Plan::new(at(*address, port), 4, 1_000, 40_000);
+    in_turn(addresses.iter(), until, |address| {
+        let mut plan = Plan::new(at(address, port), 4, 1_000, 40_000);
         (plan.concurrency, plan.requests, plan.ending) = (threads(2), 3, ending);
-        sum += run_client(&pods.client, &plan)?;
-    }
-    Ok(sum)
+        run_client(&pods.client, &plan)
+    })
 }
 
 /// Connections whose descriptors three processes have, some open for several readouts.
 fn shared(pods: &Pods, addresses: &[IpAddr], port: u16, until: Instant) -> Result<Tally> {
-    let mut sum = Tally::default();
-    for (turn, address) in addresses.iter().cycle().enumerate() {
-        if Instant::now() >= until {
-            break;
-        }
-        let mut held = Held::open(&pods.client, at(*address, port), 3, 2)?;
-        for _ in 0..=turn % 8 {
+    let mut exchanges = (1..=8).cycle();
+    in_turn(addresses.iter(), until, |address| {
+        let mut held = Held::open(&pods.client, at(address, port), 3, 2)?;
+        for _ in 0..exchanges.next().unwrap_or(1) {
             held.exchange(700, 9_000)?;
             pause(Duration::from_millis(15));
         }
-        sum += held.close()?;
-    }
-    Ok(sum)
+        held.close()
+    })
 }
 
 fn bursts(pods: &Pods, addresses: &[IpAddr], port: u16, until: Instant) -> Result<Tally> {
-    let mut sum = Tally::default();
-    for address in addresses.iter().cycle() {
-        if Instant::now() >= until {
-            break;
-        }
-        let mut plan = Plan::new(at(*address, port), 100, 500, 500);
+    in_turn(addresses.iter(), until, |address| {
+        let mut plan = Plan::new(at(address, port), 100, 500, 500);
         plan.concurrency = threads(50);
-        sum += run_client(&pods.client, &plan)?;
+        let tally = run_client(&pods.client, &plan)?;
         pause(Duration::from_millis(130));
-    }
-    Ok(sum)
+        Ok(tally)
+    })
 }
 
 /// Requests without a reply: the client closes at once, and its peer has not read yet. Slow enough for the accept queue.
 fn one_way(pods: &Pods, addresses: &[IpAddr], port: u16, until: Instant) -> Result<Tally> {
-    let mut sum = Tally::default();
-    for address in addresses.iter().cycle() {
-        if Instant::now() >= until {
-            break;
-        }
-        let mut plan = Plan::new(at(*address, port), 8, 3_000, 0);
+    in_turn(addresses.iter(), until, |address| {
+        let mut plan = Plan::new(at(address, port), 8, 3_000, 0);
         (plan.concurrency, plan.rate) = (threads(2), 100.0);
-        sum += run_client(&pods.client, &plan)?;
-    }
-    Ok(sum)
+        run_client(&pods.client, &plan)
+    })
 }
 
 /// The same with connections that stay open for a while, accepted or not.
 fn unread(pods: &Pods, addresses: &[IpAddr], port: u16, until: Instant) -> Result<Tally> {
-    let mut sum = Tally::default();
-    for address in addresses.iter().rev().cycle() {
-        if Instant::now() >= until {
-            break;
-        }
-        let mut held = Held::open(&pods.client, at(*address, port), 4, 1)?;
+    in_turn(addresses.iter().rev(), until, |address| {
+        let mut held = Held::open(&pods.client, at(address, port), 4, 1)?;
         for _ in 0..3 {
             held.exchange(2_500, 0)?;
             pause(Duration::from_millis(40));
         }
-        sum += held.close()?;
-    }
-    Ok(sum)
+        held.close()
+    })
 }
 
 /// Stops a server half of the time.

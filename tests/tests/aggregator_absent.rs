@@ -5,17 +5,15 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use insight_tests::cgroup::CgroupRoot;
 use insight_tests::load::sweep::Plan;
 use insight_tests::load::tally::Tally;
-use insight_tests::needs_root;
-use insight_tests::net::Net;
 use insight_tests::pod::Pod;
 use insight_tests::process::Process;
 use insight_tests::product::{Agent, Aggregator};
 use insight_tests::reader::{Counts, metrics};
 use insight_tests::traffic::{finish_client, load, serve};
 use insight_tests::wait::{PATIENCE, eventually, pause};
+use insight_tests::world::Pods;
 
 const PORT: u16 = 7001;
 
@@ -49,9 +47,12 @@ fn start(client: &Pod, plan: &Plan) -> Result<Process> {
 
 #[test]
 fn memory_is_flat_and_nothing_is_lost() -> Result<()> {
-    needs_root!("memory is flat and nothing is lost without an aggregator");
-    let (net, root) = (Net::new()?, CgroupRoot::new()?);
-    let (server, client) = (Pod::new(&net, &root)?, Pod::new(&net, &root)?);
+    let promise = "memory is flat and nothing is lost without an aggregator";
+    Pods::exact(promise, without_aggregator)
+}
+
+fn without_aggregator(pods: &Pods) -> Result<()> {
+    let (client, server) = (&pods.client, &pods.server);
     let (subnet, via) = ("10.245.0.0/16", server.addresses.v4.to_string());
     server
         .namespace
@@ -59,25 +60,20 @@ fn memory_is_flat_and_nothing_is_lost() -> Result<()> {
     client
         .namespace
         .ip(&["route", "add", subnet, "via", &via])?;
-    let _serving = serve(&server, PORT)?;
+    let _serving = serve(server, PORT)?;
     let mut aggregator = Aggregator::start()?;
-    let agent = Agent::start(&aggregator, "absent", &root)?;
+    let agent = Agent::start(&aggregator, "absent", &pods.root)?;
     let reader = aggregator.reader()?;
-    let expect = |tally: &Tally| {
-        eventually(PATIENCE, "exact totals", || {
-            let edge = reader.edge("workload", &client.node_id(), &server.node_id(), PORT)?;
-            edge.expect_both(&Counts::finished(tally))
-        })
-    };
+    let expect = |tally: &Tally| pods.expect(&reader, PORT, &Counts::finished(tally));
 
     // Every flow once: the agent then knows all that it has to remember.
-    let warm = finish_client(start(&client, &sweep(1, 0.0))?)?;
+    let warm = finish_client(start(client, &sweep(1, 0.0))?)?;
     expect(&warm)?;
 
     aggregator.daemon.stop()?;
     // At 400 connections a second each reading finds about 400 flows changed, and a batch that waits has all 4,000. The traffic
     // goes on beyond the outage.
-    let running = start(&client, &sweep(15, 400.0))?;
+    let running = start(client, &sweep(15, 400.0))?;
     eventually(PATIENCE, "a full outbox", || unacknowledged(&agent, 4.0))?;
     pause(HALF_AWAY);
     let half = agent.daemon.resident()?;

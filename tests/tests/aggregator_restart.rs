@@ -4,16 +4,13 @@
 use std::num::NonZeroUsize;
 
 use anyhow::{Context, Result, ensure};
-use insight_tests::cgroup::CgroupRoot;
 use insight_tests::load::client::Plan;
 use insight_tests::load::tally::Tally;
-use insight_tests::needs_root;
-use insight_tests::net::Net;
-use insight_tests::pod::Pod;
 use insight_tests::product::{Agent, Aggregator};
-use insight_tests::reader::{Counts, Reader, metrics};
+use insight_tests::reader::{Counts, metrics};
 use insight_tests::traffic::{at, finish_client, serve, start_client};
 use insight_tests::wait::{PATIENCE, eventually};
+use insight_tests::world::Pods;
 
 const PORT: u16 = 7001;
 
@@ -28,27 +25,28 @@ const TRIES: usize = 4;
 
 #[test]
 fn totals_stay_exact_over_restarts() -> Result<()> {
-    needs_root!("totals stay exact over restarts");
-    let (net, root) = (Net::new()?, CgroupRoot::new()?);
-    let (server, client) = (Pod::new(&net, &root)?, Pod::new(&net, &root)?);
-    let _serving = serve(&server, PORT)?;
+    Pods::exact("totals stay exact over restarts", over_restarts)
+}
+
+fn over_restarts(pods: &Pods) -> Result<()> {
+    let _serving = serve(&pods.server, PORT)?;
     let mut aggregator = Aggregator::start()?;
-    let agent = Agent::start(&aggregator, "restart", &root)?;
+    let agent = Agent::start(&aggregator, "restart", &pods.root)?;
     let reader = aggregator.reader()?;
-    let opened = |reader: &Reader| -> Result<u64> {
-        let edge = reader.edge("workload", &client.node_id(), &server.node_id(), PORT)?;
-        Ok(edge.client_view.context("the client was not seen")?.opened)
+    let opened = || -> Result<u64> {
+        let view = pods.edge(&reader, PORT)?.client_view;
+        Ok(view.context("the client was not seen")?.opened)
     };
 
-    let mut plan = Plan::new(at(server.addresses.v4, PORT), 1_500, 300, 1_500);
+    let mut plan = Plan::new(at(pods.server.addresses.v4, PORT), 1_500, 300, 1_500);
     plan.rate = 200.0;
     plan.concurrency = NonZeroUsize::MIN.saturating_add(1);
     let mut tally = Tally::default();
     for outage in 1..=RESTARTS {
-        let running = start_client(&client, &plan)?;
+        let running = start_client(&pods.client, &plan)?;
         // The outage begins while connections are coming in.
         let before = eventually(PATIENCE, "more connections", || {
-            let now = opened(&reader)?;
+            let now = opened()?;
             ensure!(now > tally.connections, "there are {now}");
             Ok(now)
         })?;
@@ -60,7 +58,7 @@ fn totals_stay_exact_over_restarts() -> Result<()> {
             Ok(())
         })?;
         aggregator.restart()?;
-        let stored = opened(&reader)?;
+        let stored = opened()?;
         ensure!(stored >= before, "{before} connections became {stored}");
         eventually(PATIENCE, "the agent to be back", || {
             let metrics = agent.metrics()?;
@@ -71,17 +69,7 @@ fn totals_stay_exact_over_restarts() -> Result<()> {
         tally += finish_client(running)?;
         assert_eq!(tally.connections, outage * plan.connections);
     }
-    let exact = Counts::finished(&tally);
-    eventually(PATIENCE, "exact totals", || {
-        for level in ["container", "workload"] {
-            let (from, to) = match level {
-                "container" => (client.container.node_id(), server.container.node_id()),
-                _ => (client.node_id(), server.node_id()),
-            };
-            reader.edge(level, &from, &to, PORT)?.expect_both(&exact)?;
-        }
-        Ok(())
-    })?;
+    pods.expect(&reader, PORT, &Counts::finished(&tally))?;
     backed_off(&agent)
 }
 

@@ -7,16 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use insight_tests::bpf::{self, Kind};
-use insight_tests::cgroup::CgroupRoot;
 use insight_tests::fake_agent::{FakeAgent, Talk, container_node, now_ms};
 use insight_tests::load::client::Plan;
-use insight_tests::needs_root;
-use insight_tests::net::Net;
-use insight_tests::pod::Pod;
+use insight_tests::load::tally::Tally;
 use insight_tests::product::{Agent, Aggregator};
 use insight_tests::reader::{Counts, Edge, Reader};
 use insight_tests::traffic::{at, finish_client, run_client, serve, start_client};
 use insight_tests::wait::{PATIENCE, eventually, pause};
+use insight_tests::world::Pods;
 use serde_json::Value;
 
 const PORT: u16 = 7001;
@@ -27,19 +25,20 @@ const BURST: u64 = 4;
 
 #[test]
 fn what_was_acknowledged_survives_kills() -> Result<()> {
-    needs_root!("what was acknowledged survives kills");
-    let (net, root) = (Net::new()?, CgroupRoot::new()?);
-    let (server, client) = (Pod::new(&net, &root)?, Pod::new(&net, &root)?);
-    let _serving = serve(&server, PORT)?;
+    Pods::exact("what was acknowledged survives kills", over_kills)
+}
+
+fn over_kills(pods: &Pods) -> Result<()> {
+    let _serving = serve(&pods.server, PORT)?;
     let mut aggregator = Aggregator::start()?;
     let reader = aggregator.reader()?;
     let past = Past::store(&aggregator, &reader)?;
-    let _agent = Agent::start(&aggregator, "crash", &root)?;
+    let _agent = Agent::start(&aggregator, "crash", &pods.root)?;
 
-    let mut plan = Plan::new(at(server.addresses.v6, PORT), 4_000, 300, 1_500);
+    let mut plan = Plan::new(at(pods.server.addresses.v6, PORT), 4_000, 300, 1_500);
     plan.rate = 200.0;
-    let running = start_client(&client, &plan)?;
-    let real = || reader.edge("workload", &client.node_id(), &server.node_id(), PORT);
+    let running = start_client(&pods.client, &plan)?;
+    let real = || pods.edge(&reader, PORT);
     eventually(PATIENCE, "real traffic", real)?;
     let mut pumped = Pumped::default();
     for kill in 1..=KILLS {
@@ -72,30 +71,24 @@ fn what_was_acknowledged_survives_kills() -> Result<()> {
     expect_batches(&reader, last.acked)?;
     let tally = finish_client(running)?;
     assert_eq!(tally.connections, plan.connections);
-    eventually(PATIENCE, "exact totals", || {
-        real()?.expect_both(&Counts::finished(&tally))
-    })?;
+    pods.expect(&reader, PORT, &Counts::finished(&tally))?;
     past.expect_unchanged(&reader)
 }
 
 #[test]
 fn a_killed_agent_leaves_nothing_but_a_gap() -> Result<()> {
-    needs_root!("a killed agent leaves nothing but a gap");
-    let (net, root) = (Net::new()?, CgroupRoot::new()?);
-    let (server, client) = (Pod::new(&net, &root)?, Pod::new(&net, &root)?);
-    let _serving = serve(&server, PORT)?;
+    Pods::exact("a killed agent leaves nothing but a gap", killed_agent)
+}
+
+fn killed_agent(pods: &Pods) -> Result<()> {
+    let _serving = serve(&pods.server, PORT)?;
     let aggregator = Aggregator::start()?;
-    let mut agent = Agent::start(&aggregator, "killed", &root)?;
+    let mut agent = Agent::start(&aggregator, "killed", &pods.root)?;
     let reader = aggregator.reader()?;
-    let expect = |counts: Counts| {
-        eventually(PATIENCE, "exact totals", || {
-            let edge = reader.edge("workload", &client.node_id(), &server.node_id(), PORT)?;
-            edge.expect_both(&counts)
-        })
-    };
-    let to = at(server.addresses.v4, PORT);
-    let first = run_client(&client, &Plan::new(to, 50, 100, 200))?;
-    expect(Counts::finished(&first))?;
+    let expect = |tally: &Tally| pods.expect(&reader, PORT, &Counts::finished(tally));
+    let to = at(pods.server.addresses.v4, PORT);
+    let first = run_client(&pods.client, &Plan::new(to, 50, 100, 200))?;
+    expect(&first)?;
 
     let objects = bpf::held_by(agent.daemon.pid()?)?;
     for kind in [Kind::Program, Kind::Map, Kind::Link] {
@@ -117,13 +110,13 @@ fn a_killed_agent_leaves_nothing_but_a_gap() -> Result<()> {
     })?;
 
     // Nobody counts these, and the graph must not pretend to know.
-    run_client(&client, &Plan::new(to, 10, 100, 200))?;
+    run_client(&pods.client, &Plan::new(to, 10, 100, 200))?;
     let gap = eventually(PATIENCE, "a gap", || silence(&reader))?;
-    expect(Counts::finished(&first))?;
+    expect(&first)?;
 
     agent.restart()?;
-    let second = run_client(&client, &Plan::new(to, 30, 100, 200))?;
-    expect(Counts::finished(&(first + second)))?;
+    let second = run_client(&pods.client, &Plan::new(to, 30, 100, 200))?;
+    expect(&(first + second))?;
     let later = silence(&reader)?;
     assert_eq!(gap["from"], later["from"], "the gap stays in the graph");
     Ok(())

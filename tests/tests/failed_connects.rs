@@ -4,11 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::{Context, Result, ensure};
 use insight_tests::load::client::Plan;
-use insight_tests::needs_root;
 use insight_tests::net::black_hole;
 use insight_tests::reader::{Counts, edge};
 use insight_tests::traffic::{at, fail, run_client, serve};
-use insight_tests::wait::{PATIENCE, eventually};
 use insight_tests::world::{Pods, Product};
 use serde_json::{Value, json};
 
@@ -28,7 +26,7 @@ fn only_failures(
         failed: count,
         ..Counts::default()
     };
-    eventually(PATIENCE, "the failures", || {
+    pods.eventually("the failures", || {
         let edge = product.reader.edge("container", &client, server, port)?;
         ensure!(edge.client_view == Some(expected), "{edge:?}");
         Ok(())
@@ -60,76 +58,82 @@ fn failures_of<'g>(graph: &'g Value, server: &str, port: u16) -> Result<&'g Valu
 
 #[test]
 fn failures_are_told_by_kind() -> Result<()> {
-    needs_root!("failures are told by kind");
-    let pods = Pods::new()?;
-    let hole = black_hole(&pods.client.namespace, &pods.server.addresses)?;
-    let product = Product::watch(&pods.root, "300ms")?;
-    let nobody = Ipv4Addr::new(10, 244, 0, 254);
-    let cases: [(&str, &str, SocketAddr, u64); 5] = [
-        ("refused", "refused", at(pods.server.addresses.v4, SHUT), 3),
-        ("refused", "refused", at(pods.server.addresses.v6, SHUT), 4),
-        ("timeout", "timed_out", at(hole, SHUT), 1),
-        ("unreachable", "unreachable", at(nobody, SHUT), 1),
-        ("abandoned", "other", at(hole, OPEN), 5),
-    ];
-    for (ending, kind, to, count) in cases {
-        fail(&pods.client, ending, to, count)?;
-        // Nothing was measured at the other end, so its address is all that is known.
-        let server = format!("external:{}", to.ip());
-        only_failures(&pods, &product, (&server, to.port()), kind, count)?;
-    }
-    Ok(())
+    Pods::exact("failures are told by kind", |pods| {
+        let hole = black_hole(&pods.client.namespace, &pods.server.addresses)?;
+        let product = Product::watch(&pods.root, "300ms")?;
+        let nobody = Ipv4Addr::new(10, 244, 0, 254);
+        let cases: [(&str, &str, SocketAddr, u64); 5] = [
+            ("refused", "refused", at(pods.server.addresses.v4, SHUT), 3),
+            ("refused", "refused", at(pods.server.addresses.v6, SHUT), 4),
+            ("timeout", "timed_out", at(hole, SHUT), 1),
+            ("unreachable", "unreachable", at(nobody, SHUT), 1),
+            ("abandoned", "other", at(hole, OPEN), 5),
+        ];
+        for (ending, kind, to, count) in cases {
+            fail(&pods.client, ending, to, count)?;
+            // Nothing was measured at the other end, so its address is all that is known.
+            let server = format!("external:{}", to.ip());
+            only_failures(pods, &product, (&server, to.port()), kind, count)?;
+        }
+        Ok(())
+    })
 }
 
 #[test]
 fn a_refused_connect_names_the_pod_that_has_the_address() -> Result<()> {
-    needs_root!("a refused connect names the pod that has the address");
-    let pods = Pods::new()?;
-    let product = Product::watch(&pods.root, "300ms")?;
-    let _serving = serve(&pods.server, OPEN)?;
-    let to = pods.server.addresses;
-    let talk = run_client(&pods.client, &Plan::new(at(to.v4, OPEN), 2, 100, 200))?;
-    product.expect(&pods, OPEN, &Counts::finished(&talk))?;
+    Pods::exact(
+        "a refused connect names the pod that has the address",
+        |pods| {
+            let product = Product::watch(&pods.root, "300ms")?;
+            let _serving = serve(&pods.server, OPEN)?;
+            let to = pods.server.addresses;
+            let talk = run_client(&pods.client, &Plan::new(at(to.v4, OPEN), 2, 100, 200))?;
+            product.expect(pods, OPEN, &Counts::finished(&talk))?;
 
-    // Also when the socket is an AF_INET6 one.
-    fail(&pods.client, "refused", at(to.v4, SHUT), 3)?;
-    fail(&pods.client, "refused", at(to.mapped(), SHUT), 4)?;
-    let server = pods.server.container.node_id();
-    only_failures(&pods, &product, (&server, SHUT), "refused", 7)?;
-    // The edge with traffic is as it was.
-    product.expect(&pods, OPEN, &Counts::finished(&talk))
+            // Also when the socket is an AF_INET6 one.
+            fail(&pods.client, "refused", at(to.v4, SHUT), 3)?;
+            fail(&pods.client, "refused", at(to.mapped(), SHUT), 4)?;
+            let server = pods.server.container.node_id();
+            only_failures(pods, &product, (&server, SHUT), "refused", 7)?;
+            // The edge with traffic is as it was.
+            product.expect(pods, OPEN, &Counts::finished(&talk))
+        },
+    )
 }
 
 #[test]
 fn a_pods_refused_connect_to_itself_stays_in_the_pod() -> Result<()> {
-    needs_root!("a pod's refused connect to itself stays in the pod");
-    let pods = Pods::new()?;
-    let product = Product::watch(&pods.root, "300ms")?;
-    let own = pods.client.addresses;
-    let ways: [IpAddr; 4] = [
-        Ipv4Addr::LOCALHOST.into(),
-        Ipv6Addr::LOCALHOST.into(),
-        own.v4.into(),
-        own.v6.into(),
-    ];
-    for address in ways {
-        fail(&pods.client, "refused", at(address, SHUT), 2)?;
-    }
-    // Which of the pod's containers was meant nobody knows.
-    let server = pods.client.node_id();
-    only_failures(&pods, &product, (&server, SHUT), "refused", 8)
+    Pods::exact(
+        "a pod's refused connect to itself stays in the pod",
+        |pods| {
+            let product = Product::watch(&pods.root, "300ms")?;
+            let own = pods.client.addresses;
+            let ways: [IpAddr; 4] = [
+                Ipv4Addr::LOCALHOST.into(),
+                Ipv6Addr::LOCALHOST.into(),
+                own.v4.into(),
+                own.v6.into(),
+            ];
+            for address in ways {
+                fail(&pods.client, "refused", at(address, SHUT), 2)?;
+            }
+            // Which of the pod's containers was meant nobody knows.
+            let server = pods.client.node_id();
+            only_failures(pods, &product, (&server, SHUT), "refused", 8)
+        },
+    )
 }
 
 #[test]
 fn a_listener_that_nobody_calls_is_no_edge() -> Result<()> {
-    needs_root!("a listener that nobody calls is no edge");
-    let pods = Pods::new()?;
-    let _before = serve(&pods.server, OPEN)?;
-    let product = Product::watch(&pods.root, "300ms")?;
-    let _after = serve(&pods.client, SHUT)?;
-    product.settle()?;
-    for edges in product.every_reader("container")? {
-        ensure!(edges.is_empty(), "{edges:?}");
-    }
-    Ok(())
+    Pods::exact("a listener that nobody calls is no edge", |pods| {
+        let _before = serve(&pods.server, OPEN)?;
+        let product = Product::watch(&pods.root, "300ms")?;
+        let _after = serve(&pods.client, SHUT)?;
+        product.settle()?;
+        for edges in product.every_reader("container")? {
+            ensure!(edges.is_empty(), "{edges:?}");
+        }
+        Ok(())
+    })
 }

@@ -3,14 +3,18 @@
 use std::num::NonZeroUsize;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use insight_tests::cgroup::CgroupRoot;
+use insight_tests::ftrace::Trace;
 use insight_tests::load::client::{Ending, Plan};
+use insight_tests::moment::{self, Turnover};
 use insight_tests::needs_root;
 use insight_tests::net::{Net, black_hole};
 use insight_tests::pod::{Driver, Pod};
+use insight_tests::root::skip;
 use insight_tests::traffic::{Held, at, fail, run_client, serve, serve_in};
-use insight_tests::wait::PATIENCE;
+use insight_tests::wait::{PATIENCE, eventually};
+use insight_tests::world::Pods;
 
 const PORT: u16 = 7001;
 
@@ -83,6 +87,51 @@ fn a_pod_reaches_nothing_outside() -> Result<()> {
     for outside in ["192.0.2.1:80", "203.0.113.1:80", "[2001:db8::1]:80"] {
         fail(&pod, "unreachable", outside.parse()?, 1)?;
     }
+    Ok(())
+}
+
+#[test]
+fn the_kernels_trace_has_every_opening_and_close() -> Result<()> {
+    let promise = "the kernel's trace has every opening and close";
+    needs_root!(promise);
+    if !std::fs::read_to_string("/proc/filesystems")?.contains("\ttracefs\n") {
+        skip(promise, "this kernel has no tracefs");
+        return Ok(());
+    }
+    let pods = Pods::new()?;
+    let trace = Trace::start(&(PORT..PORT + 1), None, 1024)?;
+    let _serving = [serve(&pods.server, PORT)?, serve(&pods.server, PORT + 1)?];
+    for (port, connections) in [(PORT, 30), (PORT + 1, 20)] {
+        let plan = Plan::new(at(pods.server.addresses.v6, port), connections, 100, 100);
+        run_client(&pods.client, &plan)?;
+    }
+    fail(
+        &pods.client,
+        "refused",
+        at(pods.server.addresses.v4, PORT + 2),
+        3,
+    )?;
+    eventually(PATIENCE, "the last close", || {
+        let all = Turnover {
+            opened: 30,
+            closed: 30,
+        };
+        let changes = trace.changes()?;
+        let others = changes
+            .iter()
+            .filter(|change| ![change.local_port, change.remote_port].contains(&PORT));
+        ensure!(others.count() == 0, "changes of other ports: {changes:?}");
+        moment::expect(&changes, PORT, &[all; 2])
+    })?;
+
+    // It leaves nothing.
+    let other = Trace::start(&(PORT..PORT + 1), None, 64)?;
+    let name = trace.instance().file_name().context("a name")?.to_owned();
+    let seen = other.instance().with_file_name(name);
+    assert!(seen.exists());
+    let gone = trace.instance().to_owned();
+    drop(trace);
+    assert!(!seen.exists() && !gone.exists());
     Ok(())
 }
 

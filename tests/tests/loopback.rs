@@ -6,12 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use anyhow::{Context, Result, ensure};
 use insight_tests::load::client::Plan;
 use insight_tests::load::tally::Tally;
-use insight_tests::needs_root;
 use insight_tests::pod::{Container, Pod};
 use insight_tests::process::Process;
 use insight_tests::reader::{Counts, edge};
 use insight_tests::traffic::{at, finish_client, serve_in, start_client_in};
-use insight_tests::wait::{PATIENCE, eventually};
 use insight_tests::world::{Pods, Product};
 
 const PORT: u16 = 7001;
@@ -58,38 +56,38 @@ impl<'a> Inward<'a> {
 
 #[test]
 fn loopback_is_one_edge_and_stays_in_its_pod() -> Result<()> {
-    needs_root!("loopback is one edge and stays in its pod");
-    let pods = Pods::new()?;
-    let product = Product::watch(&pods.root, "300ms")?;
-    let inward = [
-        Inward::new(&pods, &pods.client)?,
-        Inward::new(&pods, &pods.server)?,
-    ];
-    // Different in every count, so that whatever is mixed up shows.
-    let truths = [
-        inward[0].call(5, 1_001, 20_003)?,
-        inward[1].call(8, 333, 70_007)?,
-    ];
-    let check = |level: &str| -> Result<()> {
-        for edges in product.every_reader(level)? {
-            ensure!(
-                edges.len() == inward.len(),
-                "one edge for each pod at level {level}: {edges:#?}"
-            );
-            for (inward, truth) in inward.iter().zip(&truths) {
-                let (client, server) = inward.ends(level);
-                edge::find(&edges, &client, &server, PORT)?
-                    .expect_both(&Counts::finished(truth))
-                    .with_context(|| format!("level {level}"))?;
+    Pods::exact("loopback is one edge and stays in its pod", |pods| {
+        let product = Product::watch(&pods.root, "300ms")?;
+        let inward = [
+            Inward::new(pods, &pods.client)?,
+            Inward::new(pods, &pods.server)?,
+        ];
+        // Different in every count, so that whatever is mixed up shows.
+        let truths = [
+            inward[0].call(5, 1_001, 20_003)?,
+            inward[1].call(8, 333, 70_007)?,
+        ];
+        let check = |level: &str| -> Result<()> {
+            for edges in product.every_reader(level)? {
+                ensure!(
+                    edges.len() == inward.len(),
+                    "one edge for each pod at level {level}: {edges:#?}"
+                );
+                for (inward, truth) in inward.iter().zip(&truths) {
+                    let (client, server) = inward.ends(level);
+                    edge::find(&edges, &client, &server, PORT)?
+                        .expect_both(&Counts::finished(truth))
+                        .with_context(|| format!("level {level}"))?;
+                }
             }
+            Ok(())
+        };
+        let levels = ["container", "workload"];
+        for level in levels {
+            pods.eventually("one exact edge in each pod", || check(level))?;
         }
-        Ok(())
-    };
-    let levels = ["container", "workload"];
-    for level in levels {
-        eventually(PATIENCE, "one exact edge in each pod", || check(level))?;
-    }
-    // What is counted too often shows up late.
-    product.settle()?;
-    levels.into_iter().try_for_each(check)
+        // What is counted too often shows up late.
+        product.settle()?;
+        levels.into_iter().try_for_each(check)
+    })
 }

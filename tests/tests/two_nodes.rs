@@ -3,45 +3,37 @@
 use anyhow::{Context, Result, ensure};
 use insight_tests::cgroup::CgroupRoot;
 use insight_tests::load::client::Plan;
-use insight_tests::needs_root;
-use insight_tests::net::Net;
 use insight_tests::pod::Pod;
 use insight_tests::product::{Agent, Aggregator};
-use insight_tests::reader::{Counts, Edge, http};
+use insight_tests::reader::{Counts, Edge};
 use insight_tests::traffic::{Held, at, run_client, serve};
-use insight_tests::wait::{PATIENCE, eventually};
+use insight_tests::world::Pods;
 
 const PORT: u16 = 7001;
 
-fn status(agent: &Agent, what: &str) -> Result<u64> {
-    let text = http::get_ok(agent.http_port, "/status")?;
-    let status: serde_json::Value = serde_json::from_str(&text)?;
-    status
-        .pointer(what)
-        .and_then(serde_json::Value::as_u64)
-        .with_context(|| format!("no {what} in {status}"))
-}
-
 #[test]
 fn each_agent_counts_its_own_and_the_ends_become_one_edge() -> Result<()> {
-    needs_root!("each agent counts its own and the ends become one edge");
-    let net = Net::new()?;
-    // The second lies beside the first, and one of its pods deeper than usual.
-    let (here, there) = (CgroupRoot::new()?, CgroupRoot::new()?);
-    let (caller, neighbour) = (Pod::new(&net, &here)?, Pod::new(&net, &here)?);
-    let callee = Pod::new(&net, &there)?;
+    let promise = "each agent counts its own and the ends become one edge";
+    Pods::exact(promise, one_edge_across)
+}
+
+fn one_edge_across(pods: &Pods) -> Result<()> {
+    let (here, caller, neighbour) = (&pods.root, &pods.client, &pods.server);
+    // The second node's cgroups lie beside the first's.
+    let there = CgroupRoot::new()?;
+    let callee = Pod::new(&pods.net, &there)?;
     let aggregator = Aggregator::start()?;
     let reader = aggregator.reader()?;
     // Open before the agents: the readout, too, looks at its own part only.
-    let serving = [serve(&neighbour, PORT)?, serve(&callee, PORT)?];
-    let old = Held::open(&caller, at(callee.addresses.v6, PORT), 3, 0)?;
-    let near = Agent::start_with(&aggregator, "near", &here, "300ms")?;
+    let serving = [serve(neighbour, PORT)?, serve(&callee, PORT)?];
+    let old = Held::open(caller, at(callee.addresses.v6, PORT), 3, 0)?;
+    let near = Agent::start_with(&aggregator, "near", here, "300ms")?;
     let far = Agent::start_with(&aggregator, "far", &there, "300ms")?;
 
     let across = Plan::new(at(callee.addresses.v4, PORT), 12, 1_234, 5_678);
-    let across = run_client(&caller, &across)?;
+    let across = run_client(caller, &across)?;
     let within = Plan::new(at(neighbour.addresses.v4, PORT), 5, 100, 70_000);
-    let within = run_client(&caller, &within)?;
+    let within = run_client(caller, &within)?;
 
     let crossing = Counts {
         active: 3,
@@ -58,9 +50,9 @@ fn each_agent_counts_its_own_and_the_ends_become_one_edge() -> Result<()> {
                 "container" => pod.container.node_id(),
                 _ => pod.node_id(),
             };
-            let edge = reader.edge(level, &id(&caller), &id(&callee), PORT)?;
+            let edge = reader.edge(level, &id(caller), &id(&callee), PORT)?;
             both(&edge, &crossing)?;
-            let edge = reader.edge(level, &id(&caller), &id(&neighbour), PORT)?;
+            let edge = reader.edge(level, &id(caller), &id(neighbour), PORT)?;
             both(&edge, &inside)?;
         }
         both(
@@ -77,28 +69,18 @@ fn each_agent_counts_its_own_and_the_ends_become_one_edge() -> Result<()> {
         }
         Ok(())
     };
-    eventually(PATIENCE, "both edges", right)?;
-    for agent in [&near, &far] {
-        let seen = status(agent, "/collection/count")?;
-        eventually(PATIENCE, "further collections", || {
-            ensure!(status(agent, "/collection/count")? > seen + 2, "not yet");
-            ensure!(
-                status(agent, "/aggregator/unacked_batches")? == 0,
-                "not yet"
-            );
-            Ok(())
-        })?;
-    }
+    pods.eventually("both edges", right)?;
+    near.settle()?;
+    far.settle()?;
     right()?;
     // Near: client of both, server of the neighbour. Far: the callee's end. One flow each, and nobody else's.
-    let flows = [&near, &far].map(|agent| status(agent, "/flow_map/used"));
-    let [near_flows, far_flows] = flows;
+    let flows = |agent: &Agent| agent.status("/flow_map/used");
     ensure!(
-        (near_flows?, far_flows?) == (3, 1),
+        (flows(&near)?, flows(&far)?) == (3, 1),
         "flows of others are counted"
     );
     let nodes = reader.graph("level=container")?;
-    for (pod, node) in [(&caller, "near"), (&neighbour, "near"), (&callee, "far")] {
+    for (pod, node) in [(caller, "near"), (neighbour, "near"), (&callee, "far")] {
         let found = nodes["nodes"].as_array().is_some_and(|nodes| {
             nodes
                 .iter()

@@ -9,6 +9,7 @@ use tonic::codegen::http::Uri;
 use tonic::transport::Endpoint;
 use tracing_subscriber::EnvFilter;
 
+use super::setting::DEFAULT_PIN_DIR;
 use crate::cgroups::Mounts;
 
 /// Shorter would spend more on reading than on counting.
@@ -125,6 +126,17 @@ pub(super) fn max_flows(text: &str) -> Result<u32, String> {
     match text.trim().parse() {
         Ok(flows) if (MIN_FLOWS..=MAX_FLOWS).contains(&flows) => Ok(flows),
         _ => Err(wanted),
+    }
+}
+
+/// `off` is no folder. That it lies in a BPF file system is seen when it is opened.
+pub(super) fn pin_dir(text: &str) -> Result<Option<PathBuf>, String> {
+    match text {
+        "off" => Ok(None),
+        path if Path::new(path).is_absolute() => Ok(Some(path.into())),
+        _ => Err(format!(
+            "it must be an absolute path in a BPF file system, for example {DEFAULT_PIN_DIR}, or 'off'"
+        )),
     }
 }
 

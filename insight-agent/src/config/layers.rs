@@ -34,6 +34,7 @@ struct Values {
     interval: String,
     listen: String,
     max_flows: Number,
+    pin_dir: String,
     log: String,
 }
 
@@ -118,6 +119,7 @@ impl Layers {
             Setting::Interval => &values.interval,
             Setting::Listen => &values.listen,
             Setting::MaxFlows => &values.max_flows.0,
+            Setting::PinDir => &values.pin_dir,
             Setting::Log => &values.log,
         }
     }

@@ -2,6 +2,9 @@
 
 use crate::args::RunArgs;
 
+/// Where the kernel keeps counting without an agent, unless said otherwise.
+pub const DEFAULT_PIN_DIR: &str = "/sys/fs/bpf/insight";
+
 /// One setting of `run`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Setting {
@@ -17,19 +20,22 @@ pub enum Setting {
     Listen,
     /// `--max-flows`.
     MaxFlows,
+    /// `--pin-dir`.
+    PinDir,
     /// `--log`.
     Log,
 }
 
 impl Setting {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Aggregator,
         Self::NodeName,
         Self::CgroupRoot,
         Self::Interval,
         Self::Listen,
         Self::MaxFlows,
+        Self::PinDir,
         Self::Log,
     ];
 
@@ -42,6 +48,7 @@ impl Setting {
             Self::Interval => "interval",
             Self::Listen => "listen",
             Self::MaxFlows => "max_flows",
+            Self::PinDir => "pin_dir",
             Self::Log => "log",
         }
     }
@@ -64,6 +71,7 @@ impl Setting {
             Self::Interval => "5s",
             Self::Listen => "127.0.0.1:7702",
             Self::MaxFlows => "65536",
+            Self::PinDir => DEFAULT_PIN_DIR,
             Self::Log => "info",
         }
     }
@@ -76,6 +84,7 @@ impl Setting {
             Self::Interval => args.interval.as_ref(),
             Self::Listen => args.listen.as_ref(),
             Self::MaxFlows => args.max_flows.as_ref(),
+            Self::PinDir => args.pin_dir.as_ref(),
             Self::Log => args.log.as_ref(),
         }
     }

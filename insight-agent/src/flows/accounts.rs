@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use insight_ebpf::abi::{FlowKey, FlowTotals};
+use insight_ebpf::abi::{FlowKey, FlowTotals, Moved, Watermark};
 
 use super::live::{Baseline, Live, LiveFlow};
 use super::row::FlowRow;
-use super::totals::{Moved, Totals};
+use super::totals::Totals;
 
 /// A flow with open connections is mentioned at least this often, so that every minute of the graph has it.
 pub(super) const MENTION: Duration = Duration::from_secs(30);
@@ -26,6 +26,17 @@ pub struct Accounts {
     baseline: HashMap<FlowKey, Moved>,
     flows: HashMap<FlowKey, Account>,
     limit: usize,
+    /// Flows whose accounts were closed since [`Accounts::gone`] was asked.
+    gone: Vec<FlowKey>,
+}
+
+/// What one batch reports.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Its rows.
+    pub rows: Vec<FlowRow>,
+    /// How much of those flows is reported with and without it.
+    pub marks: Vec<(FlowKey, Watermark)>,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +53,24 @@ struct Account {
     mentioned: Option<Instant>,
     /// Full readings in a row that did not have it.
     absent: u8,
+    /// Connections that must be older than the agent, known without a readout only.
+    older: u64,
+    /// How many more were closed than opened, as the last reading says.
+    excess: u64,
+}
+
+impl Account {
+    /// Counts the open connections without a readout: what was opened and not closed, and of those that are older than the agent the ones that
+    /// show by their closes. So there is never one too many, and none is missing once all the old ones are closed.
+    ///
+    /// The two counters are not read at once: a connection that opens and closes in between looks like an old one. So two readings have
+    /// to show an old one; it would stay for ever.
+    fn count_open(&mut self, closed: &FlowTotals) {
+        let excess = closed.closed.saturating_sub(closed.opened);
+        self.older = self.older.max(excess.min(self.excess));
+        self.excess = excess;
+        self.active = (closed.opened + self.older).saturating_sub(closed.closed);
+    }
 }
 
 impl Accounts {
@@ -49,9 +78,23 @@ impl Accounts {
     pub fn begin(baseline: Baseline, max_flows: u32) -> Self {
         Self {
             baseline: baseline.flows,
-            flows: HashMap::new(),
             limit: (max_flows as usize).saturating_mul(2),
+            ..Self::default()
         }
+    }
+
+    /// Goes on where an agent before has stopped: `reported` of each flow is in a batch already.
+    pub fn resume(&mut self, reported: impl Iterator<Item = (FlowKey, FlowTotals)>) {
+        for (key, totals) in reported {
+            let account = self.flows.entry(key).or_default();
+            account.batched = Totals(totals);
+            account.total.raise(&Totals(totals));
+        }
+    }
+
+    /// Flows whose accounts were closed since the last call.
+    pub fn gone(&mut self) -> Vec<FlowKey> {
+        std::mem::take(&mut self.gone)
     }
 
     /// Takes a full reading. `closed` must have been read before `live`; without a readout `live` is `None`.
@@ -63,7 +106,11 @@ impl Accounts {
         let none = LiveFlow::default();
         for (key, totals) in closed {
             let open = live.map(|live| live.flows.get(key).unwrap_or(&none));
-            self.set(key, totals, open);
+            let account = self.set(key, totals, open.unwrap_or(&none));
+            match open {
+                Some(open) => account.active = open.connections,
+                None => account.count_open(totals),
+            }
         }
         // Connections that are older than the agent: open, but their flow is not in the kernel's map yet.
         let old = live.into_iter().flat_map(|live| &live.flows);
@@ -72,45 +119,46 @@ impl Accounts {
             closed.iter().map(|(key, _)| key).collect();
         for (key, open) in old.filter(|(key, _)| !known.contains(key)) {
             if self.flows.len() < self.limit || self.flows.contains_key(key) {
-                self.set(key, &unseen, Some(open));
+                self.set(key, &unseen, open).active = open.connections;
             }
         }
-        self.flows
-            .retain(|_, account| account.absent < ABSENT || account.total != account.batched);
+        let gone = &mut self.gone;
+        self.flows.retain(|key, account| {
+            let stays = account.absent < ABSENT || account.total != account.batched;
+            if !stays {
+                gone.push(*key);
+            }
+            stays
+        });
     }
 
     /// Takes the closed totals of a flow that has just appeared, between two full readings.
     pub fn appeared(&mut self, key: &FlowKey, closed: &FlowTotals) {
-        let before = self.flows.get(key).map_or((0, 0, 0), |account| {
-            let total = &account.total.0;
-            (account.active, total.opened, total.closed)
-        });
-        self.set(key, closed, None);
-        if let Some(account) = self.flows.get_mut(key) {
-            let (active, opened, ended) = before;
-            account.active = (active + closed.opened.saturating_sub(opened))
-                .saturating_sub(closed.closed.saturating_sub(ended));
-        }
+        let before = self
+            .flows
+            .get(key)
+            .map_or(FlowTotals::default(), |account| account.total.0);
+        let account = self.set(key, closed, &LiveFlow::default());
+        let added = closed.opened.saturating_sub(before.opened);
+        let ended = closed.closed.saturating_sub(before.closed);
+        account.active = (account.active + added).saturating_sub(ended);
     }
 
-    fn set(&mut self, key: &FlowKey, closed: &FlowTotals, open: Option<&LiveFlow>) {
+    fn set(&mut self, key: &FlowKey, closed: &FlowTotals, open: &LiveFlow) -> &mut Account {
         let baseline = self.baseline.get(key).copied().unwrap_or_default();
-        let moved = open.map_or(Moved::default(), |open| open.moved);
         let account = self.flows.entry(*key).or_default();
         account.absent = 0;
-        account.total.raise(&Totals::of(closed, &moved, &baseline));
-        // Without a readout, what was opened and not closed is open.
-        account.active = open.map_or_else(
-            || closed.opened.saturating_sub(closed.closed),
-            |open| open.connections,
-        );
+        account
+            .total
+            .raise(&Totals::of(closed, &open.moved, &baseline));
+        account
     }
 
-    /// What changed since the last batch; from now on it counts as batched.
-    pub fn take(&mut self, now: Instant) -> Vec<FlowRow> {
-        let mut rows = Vec::new();
+    /// What changed since the batch before; from now on it counts as batched, with the batch of that sequence.
+    pub fn take(&mut self, sequence: u64, now: Instant) -> Taken {
+        let mut taken = Taken::default();
         for (key, account) in &mut self.flows {
-            if rows.len() == MAX_ROWS {
+            if taken.rows.len() == MAX_ROWS {
                 break;
             }
             let added = account.total.since(&account.batched);
@@ -121,16 +169,24 @@ impl Accounts {
             if added.is_zero() && account.active == account.batched_active && !due {
                 continue;
             }
-            rows.push(FlowRow {
+            taken.rows.push(FlowRow {
                 key: *key,
                 added,
                 active: account.active,
             });
+            if !added.is_zero() {
+                let mark = Watermark {
+                    sequence,
+                    after: account.total.0,
+                    before: account.batched.0,
+                };
+                taken.marks.push((*key, mark));
+            }
             account.batched = account.total;
             account.batched_active = account.active;
             account.mentioned = Some(now);
         }
-        rows
+        taken
     }
 
     /// How many flows there are.

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use insight_ebpf::abi::{FlowKey, LiveSocket};
+use insight_ebpf::abi::{FlowKey, LiveSocket, Moved};
 
-use super::totals::Moved;
+use super::totals::add;
 
 /// What one flow's open connections have moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Live {
     pub fn meet(&mut self, record: &LiveSocket) {
         if self.met.insert(record.socket) {
             let flow = self.flows.entry(record.key).or_default();
-            flow.moved.add(record);
+            add(&mut flow.moved, record);
             flow.connections += 1;
         }
     }
@@ -44,10 +44,18 @@ pub struct Baseline {
 }
 
 impl Baseline {
+    /// As an agent before has taken it.
+    pub fn kept(flows: Vec<(FlowKey, Moved)>) -> Self {
+        Self {
+            flows: flows.into_iter().collect(),
+            met: HashSet::new(),
+        }
+    }
+
     /// Takes a record; a socket that is met again counts as it was read first.
     pub fn meet(&mut self, record: &LiveSocket) {
         if record.baseline != 0 && self.met.insert(record.socket) {
-            self.flows.entry(record.key).or_default().add(record);
+            add(self.flows.entry(record.key).or_default(), record);
         }
     }
 }

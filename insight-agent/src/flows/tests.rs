@@ -58,7 +58,7 @@ fn baseline(records: &[LiveSocket]) -> Baseline {
 
 /// Bytes sent and open connections of the next batch's only row.
 fn take(accounts: &mut Accounts) -> Option<(u64, u64)> {
-    let rows = accounts.take(Instant::now());
+    let rows = accounts.take(1, Instant::now()).rows;
     assert!(rows.len() <= 1);
     rows.first().map(|row| (row.added.0.bytes_sent, row.active))
 }
@@ -112,6 +112,40 @@ fn without_a_readout_bytes_arrive_at_close() {
     assert_eq!(take(&mut accounts), Some((10, 2)));
 }
 
+/// Open connections after each reading of so many opened and closed, without a readout.
+fn open_after(readings: &[(u64, u64)]) -> Vec<u64> {
+    let mut accounts = Accounts::begin(Baseline::default(), 8);
+    let mut open = Vec::new();
+    for (opened, ended) in readings {
+        accounts.update(&closed(*opened, *ended, 0), None);
+        let last = open.last().copied().unwrap_or(0);
+        open.push(take(&mut accounts).map_or(last, |(_, active)| active));
+    }
+    open
+}
+
+#[test]
+fn without_a_readout_old_connections_are_known_by_their_closes() {
+    // Three are old. Two close, three new ones come and go, the last old one closes, and a new one is right from then on.
+    let readings = [
+        (0, 2),
+        (0, 2),
+        (3, 2),
+        (3, 5),
+        (3, 6),
+        (3, 6),
+        (4, 6),
+        (4, 7),
+    ];
+    assert_eq!(open_after(&readings), [0, 0, 3, 0, 0, 0, 1, 0]);
+}
+
+#[test]
+fn without_a_readout_a_close_that_was_read_before_its_opening_leaves_nothing() {
+    let readings = [(5, 5), (5, 6), (6, 6), (6, 6), (7, 7)];
+    assert_eq!(open_after(&readings), [0; 5]);
+}
+
 #[test]
 fn a_new_flow_is_batched_before_the_interval_and_not_twice() {
     let mut accounts = Accounts::begin(Baseline::default(), 8);
@@ -126,9 +160,9 @@ fn an_idle_open_connection_is_mentioned_now_and_then() {
     let mut accounts = Accounts::begin(Baseline::default(), 8);
     accounts.update(&closed(1, 0, 0), Some(&live(&[(1, 40)])));
     let start = Instant::now();
-    assert_eq!(accounts.take(start).len(), 1);
-    assert_eq!(accounts.take(start).len(), 0);
-    let rows = accounts.take(start + MENTION);
+    assert_eq!(accounts.take(1, start).rows.len(), 1);
+    assert_eq!(accounts.take(1, start).rows.len(), 0);
+    let rows = accounts.take(1, start + MENTION).rows;
     assert!(rows[0].added.is_zero());
     assert_eq!(rows[0].active, 1);
 }
@@ -140,7 +174,7 @@ fn columns_share_their_ends() {
     server[0].0.role = ROLE_SERVER;
     server[0].0.port = 80;
     accounts.update(&[closed(1, 1, 9), server].concat(), None);
-    let columns = batch_columns(&accounts.take(Instant::now()));
+    let columns = batch_columns(&accounts.take(1, Instant::now()).rows);
     assert_eq!((columns.local.len(), columns.endpoints.len()), (2, 2));
     assert_eq!(columns.endpoints[0].address, [10, 0, 0, 1]);
     assert_eq!(
@@ -167,10 +201,10 @@ fn flows_that_find_no_room_in_the_kernel_are_bounded_and_forgotten() {
     let mut accounts = Accounts::begin(Baseline::default(), 8);
     accounts.update(&[], Some(&meet(&many)));
     assert_eq!(accounts.len(), 16);
-    assert_eq!(accounts.take(Instant::now()).len(), 16);
+    assert_eq!(accounts.take(1, Instant::now()).rows.len(), 16);
     for _ in 0..4 {
         accounts.update(&[], Some(&Live::default()));
-        accounts.take(Instant::now());
+        accounts.take(1, Instant::now());
     }
     assert!(accounts.is_empty());
 }

@@ -1,24 +1,12 @@
 //! A flow's totals as the agent keeps them.
 
-use insight_ebpf::abi::{FlowTotals, LiveSocket};
+use insight_ebpf::abi::{FlowTotals, LiveSocket, Moved};
 
-/// Bytes and retransmits of some sockets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Moved {
-    /// Payload bytes sent.
-    pub bytes_sent: u64,
-    /// Payload bytes received.
-    pub bytes_received: u64,
-    /// Segments sent again.
-    pub retransmits: u64,
-}
-
-impl Moved {
-    pub(super) fn add(&mut self, socket: &LiveSocket) {
-        self.bytes_sent += socket.bytes_sent;
-        self.bytes_received += socket.bytes_received;
-        self.retransmits += socket.retransmits;
-    }
+/// Adds an open socket's.
+pub(super) fn add(moved: &mut Moved, socket: &LiveSocket) {
+    moved.bytes_sent += socket.bytes_sent;
+    moved.bytes_received += socket.bytes_received;
+    moved.retransmits += socket.retransmits;
 }
 
 /// A flow's cumulative totals since counting began.

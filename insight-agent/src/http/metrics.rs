@@ -42,6 +42,12 @@ pub(super) fn write(page: &mut Page<'_>, state: &State) -> fmt::Result {
             (labels, flag(probe.attached))
         }),
     )?;
+    page.one(
+        Gauge,
+        "insight_agent_pinned",
+        "Whether the kernel goes on counting without this agent",
+        flag(state.pinned.folder.is_some()),
+    )?;
     flow_map(page, state)?;
     aggregator(page, state)?;
     collection(page, state)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Kernel, LoadOptions, Probe};
+use super::{Kernel, LoadOptions, Probe, capabilities};
 
 /// Room for flows in a trial load; its maps live for a moment.
 const TRIAL_FLOWS: u32 = 64;
@@ -34,6 +34,8 @@ pub fn diagnose(btf: PathBuf) -> Diagnosis {
         scope_level: 0,
         max_flows: TRIAL_FLOWS,
         btf: btf.clone(),
+        pins: None,
+        resume: false,
     };
     let (probes, error, counts_flows) = match Kernel::load(&options) {
         Ok(kernel) => (kernel.probes().to_vec(), None, kernel.counts()),
@@ -44,7 +46,7 @@ pub fn diagnose(btf: PathBuf) -> Diagnosis {
             .release()
             .to_string_lossy()
             .into_owned(),
-        capabilities: capabilities(),
+        capabilities: capabilities::held(),
         btf,
         probes,
         error,
@@ -94,21 +96,4 @@ impl Diagnosis {
         let _ = writeln!(text, "\n{verdict}");
         text
     }
-}
-
-/// Numbers from include/uapi/linux/capability.h.
-const CAPABILITIES: [(&str, u32); 3] =
-    [("CAP_BPF", 39), ("CAP_PERFMON", 38), ("CAP_SYS_ADMIN", 21)];
-
-fn capabilities() -> BTreeMap<&'static str, bool> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .unwrap_or(0);
-    CAPABILITIES
-        .iter()
-        .map(|(name, bit)| (*name, effective >> bit & 1 == 1))
-        .collect()
 }

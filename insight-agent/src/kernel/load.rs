@@ -1,38 +1,26 @@
 //! Loads the programs into the running kernel, each by itself.
 
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use aya::maps::{Array, HashMap, Map, MapData, RingBuf};
+use aya::programs::links::FdLink;
 use aya::programs::{BtfTracePoint, Iter};
-use aya::{Btf, Ebpf, EbpfLoader, Endianness, Pod};
+use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 use insight_ebpf::abi::{
-    FlowKey, FlowTotals, LiveSocket, Offsets, Overflow, PHASE_BASELINE, PHASE_COUNTING, Settings,
+    FlowKey, FlowTotals, LiveSocket, Overflow, PHASE_BASELINE, PHASE_COUNTING, Settings,
 };
 
 use super::probes::{LIFE, MISSED, READOUT};
 use super::readout::Readout;
-use super::{Doorbell, Probe, btf, fields, object, system};
+use super::wire::Wire;
+use super::{Doorbell, Probe, btf, fields, object, pins, system};
 
 /// How long after the first readout sockets without a file go on closing unread: longer than a delayed ACK (40 ms, 200 ms at
 /// most: `TCP_DELACK_MAX`), which holds a socket that its program has closed.
 const CLOSING_TIME: Duration = Duration::from_millis(250);
-
-/// Lets aya copy the kernel side's types, which are integers in `repr(C)` without hidden padding.
-#[repr(transparent)]
-#[derive(Clone, Copy)]
-struct Wire<T>(T);
-
-macro_rules! wire {
-    ($($type:ty),*) => { $(
-        #[expect(unsafe_code, reason = "a promise about the layout")]
-        // SAFETY: integers only, explicit padding, size asserted where it is declared.
-        unsafe impl Pod for Wire<$type> {}
-    )* };
-}
-wire!(Offsets, Settings, FlowKey, FlowTotals, Overflow);
 
 /// What to load.
 #[derive(Clone, Debug)]
@@ -45,14 +33,19 @@ pub struct LoadOptions {
     pub max_flows: u32,
     /// The kernel's BTF, normally `/sys/kernel/btf/vmlinux`.
     pub btf: PathBuf,
+    /// Where maps and links are pinned; without it they go with the agent.
+    pub pins: Option<PathBuf>,
+    /// Whether pinned programs count already, and this agent goes on with what they have.
+    pub resume: bool,
 }
 
-/// The loaded programs. Everything is detached when it is dropped.
+/// The loaded programs. What is not pinned is detached when it is dropped.
 pub struct Kernel {
     ebpf: Ebpf,
     readout: Option<Readout>,
     probes: Vec<Probe>,
     max_flows: u32,
+    pub(super) is_pinned: bool,
 }
 
 impl Kernel {
@@ -75,12 +68,22 @@ impl Kernel {
         let btf = Btf::parse(&types, Endianness::default()).context("parse the kernel's BTF")?;
         drop(types);
         let mut loader = EbpfLoader::new();
+        if let Some(folder) = &options.pins {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("make the folder {}", folder.display()))?;
+            for name in pins::MAPS {
+                loader.map_pin_path(name, folder.join(name));
+            }
+        }
         let (offsets, settings) = (Wire(offsets), Wire(settings));
         loader
             .btf(Some(&btf))
             .override_global("OFFSETS", &offsets, true)
             .override_global("SETTINGS", &settings, true)
-            .map_max_entries("FLOWS", options.max_flows);
+            .map_max_entries("FLOWS", options.max_flows)
+            // As many accounts as the agent keeps.
+            .map_max_entries("WATERMARKS", options.max_flows.saturating_mul(2))
+            .map_max_entries("BASELINE", options.max_flows.saturating_mul(2));
         let ebpf = loader
             .load(object)
             .context("make the kernel maps; the agent needs root, or CAP_BPF and CAP_PERFMON")?;
@@ -89,23 +92,29 @@ impl Kernel {
             readout: None,
             probes: Vec::new(),
             max_flows: options.max_flows,
+            is_pinned: options.pins.is_some(),
         };
-        kernel.attach(&btf)?;
+        kernel.attach(&btf, options)?;
         Ok(kernel)
     }
 
-    fn attach(&mut self, btf: &Btf) -> Result<()> {
+    fn attach(&mut self, btf: &Btf, options: &LoadOptions) -> Result<()> {
         let readout = self.attach_readout(btf);
-        // Without a readout there is nobody to take the baseline.
-        let phase = if readout.is_ok() {
-            PHASE_BASELINE
-        } else {
-            PHASE_COUNTING
-        };
-        self.set_phase(phase)?;
+        if !options.resume {
+            // Without a readout there is nobody to take the baseline.
+            self.set_phase(if readout.is_ok() {
+                PHASE_BASELINE
+            } else {
+                PHASE_COUNTING
+            })?;
+        }
         // In this order: the kernel runs them in the order in which they were attached, and the second counts what the first missed.
         for probe in [LIFE, MISSED] {
-            let attached = self.attach_tracepoint(probe.name, btf);
+            let pin = options.pins.as_ref().map(|folder| folder.join(probe.name));
+            let attached = match &pin {
+                Some(pin) if options.resume => runs_already(pin),
+                _ => self.attach_tracepoint(probe.name, btf, pin.as_deref()),
+            };
             self.probes.push(match attached {
                 Ok(()) => probe.runs(),
                 Err(error) => probe.fails(&error),
@@ -121,14 +130,19 @@ impl Kernel {
         Ok(())
     }
 
-    fn attach_tracepoint(&mut self, name: &str, btf: &Btf) -> Result<()> {
+    fn attach_tracepoint(&mut self, name: &str, btf: &Btf, pin: Option<&Path>) -> Result<()> {
         let program: &mut BtfTracePoint = self
             .ebpf
             .program_mut(name)
             .with_context(|| format!("the BPF object has no program '{name}'"))?
             .try_into()?;
         program.load("inet_sock_set_state", btf).context("load")?;
-        program.attach().context("attach")?;
+        let link = program.attach().context("attach")?;
+        if let Some(pin) = pin {
+            FdLink::from(program.take_link(link)?)
+                .pin(pin)
+                .with_context(|| format!("pin the link at {}", pin.display()))?;
+        }
         Ok(())
     }
 
@@ -220,22 +234,33 @@ impl Kernel {
     }
 
     fn set_phase(&mut self, phase: u32) -> Result<()> {
-        let map = self
-            .ebpf
-            .map_mut("PHASE")
-            .context("the BPF object has no map PHASE")?;
-        let mut array: Array<_, u32> = map.try_into()?;
+        let mut array: Array<_, u32> = self.map_mut("PHASE")?.try_into()?;
         array.set(0, phase, 0).context("write the map PHASE")
     }
 
-    fn map(&self, name: &str) -> Result<&Map> {
+    pub(super) fn map_mut(&mut self, name: &str) -> Result<&mut Map> {
+        self.ebpf
+            .map_mut(name)
+            .with_context(|| format!("the BPF object has no map {name}"))
+    }
+
+    pub(super) fn map(&self, name: &str) -> Result<&Map> {
         self.ebpf
             .map(name)
             .with_context(|| format!("the BPF object has no map {name}"))
     }
 }
 
-fn data(map: &Map) -> Result<&MapData> {
+fn runs_already(pin: &Path) -> Result<()> {
+    if !pin.exists() {
+        bail!(
+            "the kernel refused it when counting began; 'insight-agent detach' and a new start try again"
+        );
+    }
+    Ok(())
+}
+
+pub(super) fn data(map: &Map) -> Result<&MapData> {
     match map {
         Map::HashMap(data) => Ok(data),
         _ => bail!("this map is no hash map"),

@@ -1,16 +1,21 @@
 //! The only place that names aya: loads the programs, attaches each by itself, and reads what they counted.
 
 mod btf;
+mod capabilities;
 mod doctor;
 mod doorbell;
 mod fields;
+mod kept;
 mod load;
 mod object;
+mod pins;
 mod probes;
 mod readout;
 mod system;
+mod wire;
 
 pub use doctor::{Diagnosis, diagnose};
 pub use doorbell::Doorbell;
 pub use load::{Kernel, LoadOptions};
+pub use pins::{Found, NoBpfFs, Pins, remove as remove_pins};
 pub use probes::Probe;

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::capabilities;
+
 /// What one program can do here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Probe {
@@ -68,18 +70,22 @@ impl Probe {
     #[must_use]
     pub(super) fn fails(self, error: &anyhow::Error) -> Self {
         Self {
-            reason: Some(explain(&format!("{error:#}"))),
+            reason: Some(explain(&format!("{error:#}"), &capabilities::missing())),
             ..self
         }
     }
 }
 
 /// Adds to the kernel's terse refusals what they mean.
-fn explain(error: &str) -> String {
-    let hint = if error.contains("Operation not permitted") || error.contains("EPERM") {
-        "; the agent needs root, or CAP_BPF and CAP_PERFMON"
-    } else if error.contains("prohibited for !root") {
-        "; the agent needs CAP_PERFMON"
+fn explain(error: &str, missing: &[&str]) -> String {
+    let is_refused = ["Operation not permitted", "EPERM", "prohibited for !root"]
+        .iter()
+        .any(|words| error.contains(words));
+    if is_refused && !missing.is_empty() {
+        return format!("missing {}: {error}", missing.join(" and "));
+    }
+    let hint = if is_refused {
+        "; something else than capabilities forbids it, for example a seccomp profile or kernel lockdown"
     } else if error.contains("func unknown#162") {
         "; the helper bpf_sock_from_file came with Linux 5.11"
     } else {
@@ -94,11 +100,13 @@ mod tests {
 
     #[test]
     fn refusals_say_what_is_missing() {
-        let refused = LIFE.fails(&anyhow::anyhow!(
-            "load: Operation not permitted (os error 1)"
-        ));
-        assert!(!refused.attached);
-        assert!(refused.reason.unwrap().contains("CAP_PERFMON"));
+        let error = "load: Operation not permitted (os error 1)";
+        assert_eq!(
+            explain(error, &["CAP_BPF", "CAP_PERFMON"]),
+            format!("missing CAP_BPF and CAP_PERFMON: {error}")
+        );
+        assert!(explain(error, &[]).contains("seccomp"));
+        assert!(!LIFE.fails(&anyhow::anyhow!(error)).attached);
         assert!(READOUT.runs().attached);
     }
 }

@@ -8,6 +8,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 // `enum bpf_cmd`, include/uapi/linux/bpf.h
 const MAP_LOOKUP_BATCH: libc::c_long = 24;
 const MAP_LOOKUP_AND_DELETE_BATCH: libc::c_long = 25;
+const MAP_UPDATE_BATCH: libc::c_long = 26;
+const MAP_DELETE_BATCH: libc::c_long = 27;
 const LINK_CREATE: libc::c_long = 28;
 const ITER_CREATE: libc::c_long = 33;
 /// `BPF_TRACE_ITER` of `enum bpf_attach_type`.
@@ -52,6 +54,10 @@ unsafe impl Plain for insight_ebpf::abi::FlowKey {}
 unsafe impl Plain for insight_ebpf::abi::FlowTotals {}
 // SAFETY: as above.
 unsafe impl Plain for insight_ebpf::abi::LiveSocket {}
+// SAFETY: as above.
+unsafe impl Plain for insight_ebpf::abi::Moved {}
+// SAFETY: as above.
+unsafe impl Plain for insight_ebpf::abi::Watermark {}
 // SAFETY: an integer.
 unsafe impl Plain for u64 {}
 // SAFETY: an integer.
@@ -103,6 +109,59 @@ fn walk<K: Plain, V: Plain>(map: BorrowedFd<'_>, command: libc::c_long) -> io::R
         }
         (position, started) = (next, true);
     }
+}
+
+/// Writes entries, each whole; (entries / 4096) system calls.
+pub(super) fn write<'a, K: Plain + 'a, V: Plain + 'a>(
+    map: BorrowedFd<'_>,
+    mut entries: impl Iterator<Item = (&'a K, &'a V)>,
+) -> io::Result<()> {
+    loop {
+        let (mut keys, mut values): (Vec<K>, Vec<V>) = entries
+            .by_ref()
+            .take(BATCH as usize)
+            .map(|(key, value)| (*key, *value))
+            .unzip();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: both hold as many entries as is said, of the map's key and value sizes.
+        unsafe { change(map, MAP_UPDATE_BATCH, &mut keys, values.as_mut_ptr() as u64) }?;
+    }
+}
+
+/// Deletes entries; one that is not there is no error.
+pub(super) fn remove<K: Plain>(map: BorrowedFd<'_>, keys: &[K]) -> io::Result<()> {
+    for key in keys {
+        // SAFETY: one key of the map's key size; deleting looks at no values.
+        match unsafe { change(map, MAP_DELETE_BATCH, &mut [*key], 0) } {
+            Err(error) if error.raw_os_error() != Some(libc::ENOENT) => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// # Safety
+/// `values` points to as many values as there are keys, or the command takes none; both are of the map's sizes.
+unsafe fn change<K: Plain>(
+    map: BorrowedFd<'_>,
+    command: libc::c_long,
+    keys: &mut [K],
+    values: u64,
+) -> io::Result<()> {
+    let mut attributes = BatchAttributes {
+        in_batch: 0,
+        out_batch: 0,
+        keys: keys.as_mut_ptr() as u64,
+        values,
+        count: u32::try_from(keys.len()).unwrap_or(u32::MAX),
+        map_fd: descriptor(map),
+        element_flags: 0,
+        flags: 0,
+    };
+    // SAFETY: as the caller promises.
+    unsafe { bpf(command, &mut attributes) }.map(drop)
 }
 
 /// A link to an iterator program that needs no map.

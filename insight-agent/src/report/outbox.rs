@@ -7,14 +7,16 @@ use insight_proto::v1::Batch;
 use tokio::sync::Notify;
 
 /// No more batches than this are built ahead of the acknowledgements. While the aggregator is away the kernel goes on counting,
-/// and the next batch covers the whole time: memory stays flat, and only time resolution is lost.
-pub const MAX_UNACKED: usize = 4;
+/// and the next batch covers the whole time: memory stays flat, and only time resolution is lost. One, so that an agent that starts
+/// anew has to ask of one batch only whether it is durable.
+pub const MAX_UNACKED: usize = 1;
 
-/// Batches in order, from the first that is not acknowledged.
+/// The batch that is not acknowledged.
 #[derive(Debug, Default)]
 pub struct Outbox {
     queue: Mutex<Queue>,
     changed: Notify,
+    resumable: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -22,11 +24,17 @@ struct Queue {
     batches: VecDeque<Batch>,
     last: u64,
     standing: Standing,
+    /// Another agent reported before this one could resume.
+    denied: bool,
 }
 
 /// Whose counts these are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Standing {
+    /// An agent before has reported, and the aggregator was not asked yet how much of it is durable.
+    Resuming,
+    /// It has everything up to this batch.
+    Durable(u64),
     /// This agent reports for its node.
     #[default]
     Ours,
@@ -37,6 +45,53 @@ enum Standing {
 }
 
 impl Outbox {
+    /// One that goes on where an agent before has stopped.
+    pub fn resuming() -> Self {
+        let outbox = Self::default();
+        outbox.lock().standing = Standing::Resuming;
+        outbox
+    }
+
+    /// The aggregator says what it has of this epoch.
+    pub fn greeted(&self, durable: u64) {
+        let mut queue = self.lock();
+        if matches!(queue.standing, Standing::Resuming | Standing::Durable(_)) {
+            queue.standing = Standing::Durable(durable);
+            drop(queue);
+            self.resumable.notify_one();
+        } else {
+            drop(queue);
+            self.acknowledge(durable);
+        }
+    }
+
+    /// Waits until the aggregator has said what it has of the agent before: the sequence of its last durable batch. To be followed by
+    /// [`Self::resume`].
+    pub async fn durable(&self) -> u64 {
+        loop {
+            if let Standing::Durable(durable) = self.lock().standing {
+                return durable;
+            }
+            self.resumable.notified().await;
+        }
+    }
+
+    /// Batches may be built, from the one after `last` on.
+    pub fn resume(&self, last: u64) {
+        let mut queue = self.lock();
+        queue.last = last;
+        queue.standing = if queue.denied {
+            Standing::Anew
+        } else {
+            Standing::Ours
+        };
+    }
+
+    /// Sequence of the next batch.
+    pub fn next_sequence(&self) -> u64 {
+        self.lock().last + 1
+    }
+
     /// Whether another batch may be built.
     pub fn has_room(&self) -> bool {
         let queue = self.lock();
@@ -47,7 +102,12 @@ impl Outbox {
     pub fn deny(&self) {
         let mut queue = self.lock();
         queue.batches.clear();
-        queue.standing = Standing::Theirs;
+        if matches!(queue.standing, Standing::Resuming | Standing::Durable(_)) {
+            queue.denied = true;
+            queue.standing = Standing::Resuming;
+        } else {
+            queue.standing = Standing::Theirs;
+        }
     }
 
     /// The aggregator takes this agent's reports.
@@ -135,13 +195,40 @@ mod tests {
             assert!(outbox.has_room());
             outbox.push(Batch::default());
         }
+        outbox.push(Batch::default());
         assert!(!outbox.has_room());
         assert_eq!(outbox.after(0).unwrap().sequence, 1);
-        outbox.acknowledge(2);
-        assert_eq!((outbox.len(), outbox.after(0).unwrap().sequence), (2, 3));
-        assert_eq!(outbox.after(4), None);
+        outbox.acknowledge(1);
+        assert_eq!((outbox.len(), outbox.after(0).unwrap().sequence), (1, 2));
+        assert_eq!(outbox.after(2), None);
         outbox.acknowledge(9);
-        assert!(outbox.is_empty());
+        assert!(outbox.is_empty() && outbox.has_room());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_reported_before_the_aggregator_says_what_it_has_of_the_agent_before() {
+        let outbox = Outbox::resuming();
+        outbox.admit();
+        assert!(!outbox.has_room());
+        outbox.greeted(7);
+        assert_eq!(outbox.durable().await, 7);
+        assert!(!outbox.has_room());
+        outbox.resume(8);
+        assert!(outbox.has_room());
+        assert_eq!(outbox.next_sequence(), 9);
+        outbox.push(Batch::default());
+        assert_eq!(outbox.after(7).unwrap().sequence, 9);
+        outbox.greeted(9);
+        assert!(outbox.is_empty(), "later it is an acknowledgement");
+    }
+
+    #[tokio::test]
+    async fn one_that_was_denied_before_it_resumed_begins_anew() {
+        let outbox = Outbox::resuming();
+        outbox.deny();
+        outbox.greeted(7);
+        outbox.resume(outbox.durable().await);
+        assert!(!outbox.has_room() && outbox.begins_anew() && outbox.has_room());
     }
 
     #[test]

@@ -153,7 +153,7 @@ impl Reporter {
             .map_err(|status| not_opened(status, self.endpoint.uri()))?;
         match first.and_then(|answer| answer.message) {
             Some(report_response::Message::Config(config)) => {
-                self.outbox.acknowledge(config.durable_sequence);
+                self.outbox.greeted(config.durable_sequence);
                 self.configure(&config);
                 Ok(config.durable_sequence)
             }

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use insight_ebpf::abi::FlowKey;
+use insight_ebpf::abi::{FlowKey, FlowTotals, State, Watermark};
 use insight_proto::v1::{AgentStatus, Batch};
+use tracing::warn;
 
 use crate::boot;
 use crate::cgroups::{Sample, Stats, Tree};
 use crate::config::Config;
-use crate::flows::{Accounts, Baseline, FlowRow, Live, batch_columns};
+use crate::flows::{Accounts, Baseline, Live, Taken, batch_columns};
 use crate::kernel::Kernel;
 use crate::status::{FlowMap, Status};
 
@@ -25,9 +26,19 @@ struct Reading {
     flow_map: FlowMap,
 }
 
+/// What is reported for sure.
+fn settled(totals: FlowTotals) -> Watermark {
+    Watermark {
+        sequence: 0,
+        after: totals,
+        before: totals,
+    }
+}
+
 /// Reads the kernel and the cgroups.
 pub(super) struct Collector {
     accounts: Accounts,
+    state: State,
     tree: Tree,
     stats: Stats,
     samples: Vec<Sample>,
@@ -39,6 +50,7 @@ impl Collector {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             accounts: Accounts::default(),
+            state: State::default(),
             tree: Tree::new(config.cgroup_root.clone(), config.cgroup_mount.clone()),
             stats: Stats::new(config.cgroup_mount.clone(), config.cgroup_v1.clone()),
             samples: Vec::new(),
@@ -47,13 +59,62 @@ impl Collector {
         }
     }
 
-    /// Counting begins.
-    pub(super) fn begin(&mut self, kernel: &mut Kernel) -> Result<()> {
+    /// Counting begins; `state` says whose it is.
+    pub(super) fn begin(&mut self, kernel: &mut Kernel, state: State) -> Result<()> {
         let mut baseline = Baseline::default();
         kernel.take_baseline(|record| baseline.meet(record))?;
-        self.accounts = Accounts::begin(baseline, kernel.max_flows());
         self.from_unix_ms = boot::now_unix_ms();
+        let now = self.from_unix_ms.unsigned_abs();
+        kernel.keep_baseline(baseline.flows.iter())?;
+        self.state = State {
+            complete: 1,
+            reported_until_ms: now,
+            sequence_until_ms: now,
+            ..state
+        };
+        // Last: from here on there is something to resume.
+        kernel.set_state(&self.state)?;
+        self.accounts = Accounts::begin(baseline, kernel.max_flows());
         Ok(())
+    }
+
+    /// Counting goes on, as an agent before has left it. What that one has reported is known after [`Self::resume`].
+    pub(super) fn take_over(&mut self, kernel: &Kernel) -> Result<()> {
+        self.state = kernel.state()?;
+        let baseline = Baseline::kept(kernel.baseline()?);
+        self.accounts = Accounts::begin(baseline, kernel.max_flows());
+        Ok(())
+    }
+
+    /// Reporting goes on: the aggregator has everything of the agent before up to the batch `durable`. The sequence of the last batch
+    /// that was made.
+    pub(super) fn resume(&mut self, kernel: &mut Kernel, durable: u64) -> Result<u64> {
+        let mut marks = kernel.watermarks()?;
+        // Its last batch is lost if it is not durable now: it must not seem so when a later one is.
+        let lost = marks.iter_mut().filter(|(_, mark)| mark.sequence > durable);
+        let mended: Vec<_> = lost
+            .map(|(key, mark)| {
+                *mark = settled(*mark.reported(durable));
+                (*key, *mark)
+            })
+            .collect();
+        kernel.keep_watermarks(mended.iter().map(|(key, mark)| (key, mark)))?;
+        let reported = marks
+            .iter()
+            .map(|(key, mark)| (*key, *mark.reported(durable)));
+        self.accounts.resume(reported);
+        let until = if self.state.sequence <= durable {
+            self.state.sequence_until_ms
+        } else {
+            self.state.reported_until_ms
+        };
+        self.from_unix_ms = until.cast_signed().min(boot::now_unix_ms());
+        Ok(self.state.sequence.max(durable))
+    }
+
+    /// Whose counts these are.
+    pub(super) fn state(&self) -> &State {
+        &self.state
     }
 
     /// A full reading. Closed connections first: one that closes in between is then missing until the next reading, and never
@@ -76,15 +137,19 @@ impl Collector {
     }
 
     /// Takes everything that was read as reported: by another agent.
-    pub(super) fn skip(&mut self) {
-        self.accounts.take(Instant::now());
+    pub(super) fn skip(&mut self, kernel: &mut Kernel) -> Result<()> {
+        let mut taken = self.accounts.take(0, Instant::now());
+        for (_, mark) in &mut taken.marks {
+            *mark = settled(mark.after);
+        }
         self.from_unix_ms = boot::now_unix_ms();
+        kernel.keep_watermarks(taken.marks.iter().map(|(key, mark)| (key, mark)))
     }
 
-    /// What changed since the last batch.
-    pub(super) fn batch(&mut self, kernel: &Kernel) -> Result<Batch> {
-        let rows = self.accounts.take(Instant::now());
-        let mut batch = self.build(kernel, &rows)?;
+    /// What changed since the batch before, which is durable.
+    pub(super) fn batch(&mut self, kernel: &mut Kernel, sequence: u64) -> Result<Batch> {
+        let taken = self.accounts.take(sequence, Instant::now());
+        let mut batch = self.build(kernel, sequence, &taken)?;
         batch.metrics = self.samples.iter().map(|sample| sample.metrics).collect();
         let named: HashSet<u64> = batch.owners.iter().map(|owner| owner.cgroup_id).collect();
         let more = self
@@ -100,7 +165,8 @@ impl Collector {
     /// New flows, before the interval is over.
     pub(super) fn early_batch(
         &mut self,
-        kernel: &Kernel,
+        kernel: &mut Kernel,
+        sequence: u64,
         keys: &[FlowKey],
     ) -> Result<Option<Batch>> {
         for key in keys {
@@ -108,14 +174,15 @@ impl Collector {
                 self.accounts.appeared(key, &totals);
             }
         }
-        let rows = self.accounts.take(Instant::now());
-        if rows.is_empty() {
+        let taken = self.accounts.take(sequence, Instant::now());
+        if taken.rows.is_empty() {
             return Ok(None);
         }
-        self.build(kernel, &rows).map(Some)
+        self.build(kernel, sequence, &taken).map(Some)
     }
 
-    fn build(&mut self, kernel: &Kernel, rows: &[FlowRow]) -> Result<Batch> {
+    fn build(&mut self, kernel: &mut Kernel, sequence: u64, taken: &Taken) -> Result<Batch> {
+        let rows = &taken.rows;
         let overflow = kernel.overflow()?;
         self.last.flow_map.dropped_updates = overflow.updates;
         self.last.flow_map.size = u64::from(kernel.max_flows());
@@ -136,8 +203,22 @@ impl Collector {
             }),
             ..Batch::default()
         };
+        self.state.sequence = sequence;
+        self.state.reported_until_ms = self.from_unix_ms.unsigned_abs();
+        self.state.sequence_until_ms = to_unix_ms.unsigned_abs();
         self.from_unix_ms = to_unix_ms;
+        if let Err(error) = self.keep(kernel, taken) {
+            // It is counted and reported all the same.
+            warn!("should this agent be killed now, the next one counts some twice: {error:#}");
+        }
         Ok(batch)
+    }
+
+    /// Notes what the batch will have reported, before it leaves.
+    fn keep(&mut self, kernel: &mut Kernel, taken: &Taken) -> Result<()> {
+        kernel.set_state(&self.state)?;
+        kernel.forget_watermarks(&self.accounts.gone())?;
+        kernel.keep_watermarks(taken.marks.iter().map(|(key, mark)| (key, mark)))
     }
 
     /// Shows the last reading.

@@ -54,6 +54,7 @@ struct Entry {
     /// Distinguishes streams of the same agent.
     stream: u64,
     replaced: CancellationToken,
+    gone: CancellationToken,
 }
 
 #[derive(Default)]
@@ -75,12 +76,16 @@ pub struct Place {
     stream: u64,
     /// Cancelled when a newer stream of the same agent takes over.
     pub replaced: CancellationToken,
+    /// Ends when the older stream whose place this is takes no more batches.
+    pub older_gone: CancellationToken,
+    gone: CancellationToken,
 }
 
 impl Agents {
     /// Lets an agent in. A newer stream of the same epoch takes the older one's place.
     pub fn enter(&self, hello: &v1::Hello) -> Result<Place, Refused> {
         let mut state = self.lock();
+        let mut older_gone = CancellationToken::new();
         match state.by_node.get(&hello.node) {
             Some(other) if other.agent.boot_id != hello.boot_id => return Err(Refused::OtherBoot),
             Some(other) if other.agent.epoch != hello.epoch => {
@@ -89,13 +94,16 @@ impl Agents {
                     since: other.agent.connected_since,
                 });
             }
-            Some(older) => older.replaced.cancel(),
+            Some(older) => {
+                older.replaced.cancel();
+                older_gone = older.gone.clone();
+            }
             None if state.by_node.len() >= MAX_AGENTS => return Err(Refused::TooMany),
-            None => {}
+            None => older_gone.cancel(),
         }
         state.streams += 1;
         let stream = state.streams;
-        let replaced = CancellationToken::new();
+        let (replaced, gone) = (CancellationToken::new(), CancellationToken::new());
         let entry = Entry {
             agent: Agent {
                 node: hello.node.clone(),
@@ -110,6 +118,7 @@ impl Agents {
             },
             stream,
             replaced: replaced.clone(),
+            gone: gone.clone(),
         };
         state.by_node.insert(hello.node.clone(), entry);
         Ok(Place {
@@ -117,6 +126,8 @@ impl Agents {
             node: hello.node.clone(),
             stream,
             replaced,
+            older_gone,
+            gone,
         })
     }
 
@@ -157,6 +168,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.gone.cancel();
         let mut state = self.agents.lock();
         if state
             .by_node
@@ -196,10 +208,12 @@ mod tests {
         let agents = Agents::default();
         let older = agents.enter(&hello("a", 1)).unwrap();
         let newer = agents.enter(&hello("a", 1)).unwrap();
-        assert!(older.replaced.is_cancelled());
+        assert!(older.replaced.is_cancelled() && older.older_gone.is_cancelled());
+        assert!(!newer.older_gone.is_cancelled());
         assert!(!newer.replaced.is_cancelled());
         older.batch_done(7, None);
         drop(older);
+        assert!(newer.older_gone.is_cancelled());
         assert_eq!(agents.connected(), 1);
         newer.batch_done(8, None);
         assert_eq!(agents.list()[0].last_sequence, 8);

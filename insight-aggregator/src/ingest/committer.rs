@@ -23,9 +23,15 @@ const MAX_GROUP_ROWS: usize = 200_000;
 #[derive(Clone, Debug)]
 pub struct NotDurable(pub String);
 
-struct Job {
+struct Commit {
     report: Report,
     done: oneshot::Sender<Result<Outcome, NotDurable>>,
+}
+
+enum Job {
+    Commit(Commit),
+    /// Told when everything before it is settled.
+    Barrier(oneshot::Sender<()>),
 }
 
 /// Hands batches to the committing thread. The thread ends when the last clone is gone.
@@ -51,9 +57,18 @@ impl Committer {
     pub async fn commit(&self, report: Report) -> Result<Outcome, NotDurable> {
         let gone = || NotDurable("the committing thread has ended".into());
         let (done, outcome) = oneshot::channel();
-        let job = Job { report, done };
+        let job = Job::Commit(Commit { report, done });
         self.jobs.send(job).await.map_err(|_| gone())?;
         outcome.await.map_err(|_| gone())?
+    }
+
+    /// Waits until every batch that was handed over before is durable or known not to be.
+    pub async fn settle(&self) {
+        let (done, settled) = oneshot::channel();
+        if self.jobs.send(Job::Barrier(done)).await.is_ok() {
+            // The thread that is gone commits nothing more either.
+            let _ = settled.await;
+        }
     }
 
     /// Whether the committing thread runs.
@@ -64,25 +79,48 @@ impl Committer {
 
 fn run(ledger: &Ledger, stats: &IngestStats, mut waiting: mpsc::Receiver<Job>) {
     while let Some(first) = waiting.blocking_recv() {
-        commit_group(ledger, stats, group(first, &mut waiting));
+        let group = Group::gather(first, &mut waiting);
+        if !group.commits.is_empty() {
+            commit_group(ledger, stats, group.commits);
+        }
+        for barrier in group.barriers {
+            let _ = barrier.send(());
+        }
     }
 }
 
-/// What waits, up to the limits.
-fn group(first: Job, waiting: &mut mpsc::Receiver<Job>) -> Vec<Job> {
-    let mut rows = first.report.rows.len();
-    let mut jobs = vec![first];
-    while jobs.len() < MAX_GROUP && rows < MAX_GROUP_ROWS {
-        let Ok(job) = waiting.try_recv() else { break };
-        rows += job.report.rows.len();
-        jobs.push(job);
-    }
-    jobs
+/// What is settled together.
+#[derive(Default)]
+struct Group {
+    commits: Vec<Commit>,
+    barriers: Vec<oneshot::Sender<()>>,
 }
 
-fn commit_group(ledger: &Ledger, stats: &IngestStats, jobs: Vec<Job>) {
-    let (reports, waiters): (Vec<_>, Vec<_>) =
-        jobs.into_iter().map(|job| (job.report, job.done)).unzip();
+impl Group {
+    /// What waits, up to the limits.
+    fn gather(first: Job, waiting: &mut mpsc::Receiver<Job>) -> Self {
+        let (mut group, mut rows) = (Self::default(), 0);
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match job {
+                Job::Commit(commit) => {
+                    rows += commit.report.rows.len();
+                    group.commits.push(commit);
+                }
+                Job::Barrier(barrier) => group.barriers.push(barrier),
+            }
+            let has_room = group.commits.len() < MAX_GROUP && rows < MAX_GROUP_ROWS;
+            next = has_room.then(|| waiting.try_recv().ok()).flatten();
+        }
+        group
+    }
+}
+
+fn commit_group(ledger: &Ledger, stats: &IngestStats, commits: Vec<Commit>) {
+    let (reports, waiters): (Vec<_>, Vec<_>) = commits
+        .into_iter()
+        .map(|commit| (commit.report, commit.done))
+        .unzip();
     let rows: Vec<u64> = reports
         .iter()
         .map(|report| report.rows.len() as u64)

@@ -170,6 +170,9 @@ impl Talk {
         inbound: &mut Streaming<v1::ReportRequest>,
         answers: &Answers,
     ) -> Result<(), Status> {
+        // An agent that was killed may have left a batch on its way here; its successor must be told what became of it.
+        place.older_gone.cancelled().await;
+        self.committer.settle().await;
         let config = v1::AgentConfig {
             durable_sequence: self.ledger.durable_sequence(&hello.node, hello.epoch),
             ..self.asked.clone()

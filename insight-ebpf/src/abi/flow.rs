@@ -55,6 +55,18 @@ pub struct FlowTotals {
     pub failed_other: u64,
 }
 
+/// Bytes and retransmits of some sockets. The map `BASELINE`: what the open connections of a flow had moved before counting began.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Payload bytes sent.
+    pub bytes_sent: u64,
+    /// Payload bytes received.
+    pub bytes_received: u64,
+    /// Segments sent again.
+    pub retransmits: u64,
+}
+
 /// The map `OVERFLOW`, one entry: what found no room in `FLOWS`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,16 +1,20 @@
 //! What the kernel's maps hold and the agent reads: plain integers in `repr(C)`, nothing that could be invalid.
 //!
-//! Both sides are built from these files, and [`VERSION`] names the layout where it outlives a build.
+//! Both sides are built from these files, and [`VERSION`] names the layout where it outlives a build: in the path of the pinned
+//! maps. Values may grow at their end, and a version reads those before it; the flow's key is for ever.
 
 mod flow;
 mod offsets;
 mod settings;
 mod socket;
+mod state;
 
-pub use flow::{FlowKey, FlowTotals, Overflow, PROTOCOL_TCP, ROLE_CLIENT, ROLE_SERVER};
+pub use flow::{FlowKey, FlowTotals, Moved, Overflow, PROTOCOL_TCP, ROLE_CLIENT, ROLE_SERVER};
 pub use offsets::Offsets;
 pub use settings::{PHASE_BASELINE, PHASE_COUNTING, SCOPE_ANY_LEVEL, SCOPE_MAX_LEVEL, Settings};
 pub use socket::{LiveSocket, MARK_CLOSED, MARK_NEW, MARK_OLD};
+pub use state::{State, Watermark};
 
-/// Version of the layouts in this module; counts up whenever one of them changes.
+/// Version of the layouts in this module and of what the programs count; counts up whenever one of them changes, because programs
+/// that are pinned go on running under a new agent of the same version.
 pub const VERSION: u32 = 1;

@@ -4,7 +4,7 @@ use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_NOEXIST};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
-use insight_ebpf::abi::{FlowKey, FlowTotals, Overflow, PHASE_BASELINE};
+use insight_ebpf::abi::{FlowKey, FlowTotals, Moved, Overflow, PHASE_BASELINE, State, Watermark};
 use insight_ebpf::flow::{Maps, Turns};
 
 /// Room for flows; the agent sets it from `--max-flows`. Preallocated: an entry must never fail for want of memory in an interrupt.
@@ -27,6 +27,19 @@ static PHASE: Array<u32> = Array::with_max_entries(1, 0);
 /// an old connection had moved before the start is counted too.
 #[map]
 static MARKS: HashMap<u64, u8> = HashMap::with_max_entries(131_072, BPF_F_NO_PREALLOC);
+
+/// Whose counts these are. This map and the next two are the agent's own: no program uses them, but they outlive it with the others.
+#[map]
+static STATE: Array<State> = Array::with_max_entries(1, 0);
+
+/// How much of each flow was reported. The agent sets its size.
+#[map]
+static WATERMARKS: HashMap<FlowKey, Watermark> =
+    HashMap::with_max_entries(131_072, BPF_F_NO_PREALLOC);
+
+/// What each flow's open connections had moved before counting began. The agent sets its size.
+#[map]
+static BASELINE: HashMap<FlowKey, Moved> = HashMap::with_max_entries(131_072, BPF_F_NO_PREALLOC);
 
 /// Notes of `life` for `missed`.
 #[map]

@@ -277,8 +277,8 @@ pub struct Batch {
     /// What the agent could not see.
     #[prost(message, optional, tag = "10")]
     pub status: ::core::option::Option<AgentStatus>,
-    /// The agent was told to stop, and this is its last batch: from `to_unix_ms` on nothing is counted on the node until an agent starts there
-    /// again. False also from agents that do not know this field.
+    /// The agent was told to stop, and this is its last batch: from `to_unix_ms` on nothing is reported of the node until an agent starts there
+    /// again, whose first batch covers the time in between if the kernel went on counting. False also from agents that do not know this field.
     #[prost(bool, tag = "11")]
     pub stopping: bool,
 }

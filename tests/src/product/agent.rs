@@ -1,11 +1,15 @@
 //! The agent as a guard.
 
-use anyhow::Result;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use super::daemon::Daemon;
 use super::{Aggregator, free_port};
 use crate::cgroup::CgroupRoot;
 use crate::reader::http;
+use crate::wait::{PATIENCE, eventually};
 
 /// A running agent that counts what is below one cgroup.
 pub struct Agent {
@@ -40,21 +44,25 @@ impl Agent {
         interval: &str,
     ) -> Result<Self> {
         let http_port = free_port()?;
-        let args = [
-            "run",
-            "--aggregator",
-            &aggregator.grpc_url(),
-            "--node-name",
-            node,
-            "--cgroup-root",
-            &root.path().display().to_string(),
-            "--interval",
-            interval,
-            "--listen",
-            &format!("127.0.0.1:{http_port}"),
-        ]
-        .map(str::to_owned)
-        .to_vec();
+        let mut args = run_args(aggregator, node, root, interval, http_port);
+        args.extend(["--pin-dir".to_owned(), "off".to_owned()]);
+        Self::start_from(starter, args, http_port)
+    }
+
+    /// One that pins what it counts below a folder.
+    pub fn pinned(
+        aggregator: &Aggregator,
+        node: &str,
+        root: &CgroupRoot,
+        folder: &Path,
+    ) -> Result<Self> {
+        let http_port = free_port()?;
+        let mut args = run_args(aggregator, node, root, "500ms", http_port);
+        args.extend(["--pin-dir".to_owned(), folder.display().to_string()]);
+        Self::start_from(&[], args, http_port)
+    }
+
+    fn start_from(starter: &[&str], args: Vec<String>, http_port: u16) -> Result<Self> {
         let mut agent = Self {
             daemon: Daemon::new("insight-agent", args, http_port)?.started_by(starter),
             http_port,
@@ -73,4 +81,55 @@ impl Agent {
     pub fn metrics(&self) -> Result<String> {
         http::get_ok(self.http_port, "/metrics")
     }
+
+    /// A number of its `/status`, by JSON pointer.
+    pub fn status(&self, what: &str) -> Result<u64> {
+        let text = http::get_ok(self.http_port, "/status")?;
+        let status: Value = serde_json::from_str(&text)?;
+        status
+            .pointer(what)
+            .and_then(Value::as_u64)
+            .with_context(|| format!("no number {what} in {status}"))
+    }
+
+    /// Waits until it has collected twice more and the aggregator has all of it.
+    pub fn settle(&self) -> Result<()> {
+        let collections = || self.status("/collection/count");
+        // One may be under way.
+        let target = collections()? + 3;
+        eventually(PATIENCE, "the agent to collect and report", || {
+            let collections = collections()?;
+            let unacked = self.status("/aggregator/unacked_batches")?;
+            ensure!(
+                collections >= target && unacked == 0,
+                "{collections} collections of {target}, {unacked} batches on their way"
+            );
+            Ok(())
+        })
+    }
+}
+
+/// The command line of `run`, but for the pins.
+fn run_args(
+    aggregator: &Aggregator,
+    node: &str,
+    root: &CgroupRoot,
+    interval: &str,
+    http_port: u16,
+) -> Vec<String> {
+    [
+        "run",
+        "--aggregator",
+        &aggregator.grpc_url(),
+        "--node-name",
+        node,
+        "--cgroup-root",
+        &root.path().display().to_string(),
+        "--interval",
+        interval,
+        "--listen",
+        &format!("127.0.0.1:{http_port}"),
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }

@@ -62,6 +62,11 @@ impl Daemon {
         self.env.push((name, value));
     }
 
+    /// Adds to its arguments from its next start on.
+    pub fn add_args(&mut self, args: &[&str]) {
+        self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
+    }
+
     /// Starts it.
     pub fn start(&mut self) -> Result<()> {
         ensure!(self.child.is_none(), "{} already runs", self.name);
@@ -133,6 +138,12 @@ impl Daemon {
             self.tail()
         );
         Ok(())
+    }
+
+    /// Sends it a signal that it survives.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        let child = self.child.as_ref().context("it does not run")?;
+        signal_child(child, signal)
     }
 
     /// Kills it with SIGKILL.

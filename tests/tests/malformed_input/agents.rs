@@ -4,12 +4,11 @@ use anyhow::{Context, Result, ensure};
 use insight_tests::cgroup::CgroupRoot;
 use insight_tests::load::client::Plan;
 use insight_tests::needs_root;
-use insight_tests::net::Net;
-use insight_tests::pod::Pod;
 use insight_tests::product::{Agent, Aggregator, Daemon, free_port, run_once};
 use insight_tests::reader::{Counts, http, metrics};
 use insight_tests::traffic::{at, run_client, serve};
 use insight_tests::wait::{PATIENCE, eventually};
+use insight_tests::world::Pods;
 use serde_json::Value;
 
 use crate::{FAILED, as_nobody, expect, run};
@@ -84,18 +83,19 @@ fn an_agent_with_a_wrong_url_says_so_and_goes_on() -> Result<()> {
 /// Two agents with one name would count everything twice: the second is not let in and says why, the first goes on.
 #[test]
 fn a_second_agent_of_a_node_is_refused() -> Result<()> {
-    needs_root!("a second agent of a node is refused");
-    let (net, root) = (Net::new()?, CgroupRoot::new()?);
-    let (server, client) = (Pod::new(&net, &root)?, Pod::new(&net, &root)?);
-    let _serving = serve(&server, 7001)?;
+    Pods::exact("a second agent of a node is refused", second_agent)
+}
+
+fn second_agent(pods: &Pods) -> Result<()> {
+    let _serving = serve(&pods.server, 7001)?;
     let aggregator = Aggregator::start()?;
-    let first = Agent::start(&aggregator, "twin", &root)?;
+    let first = Agent::start(&aggregator, "twin", &pods.root)?;
     let reader = aggregator.reader()?;
     eventually(PATIENCE, "the first agent to be let in", || {
         connected(&first, 1.0)
     })?;
 
-    let second = Agent::start(&aggregator, "twin", &root)?;
+    let second = Agent::start(&aggregator, "twin", &pods.root)?;
     eventually(PATIENCE, "the refusal", || {
         let log = second.daemon.log();
         for part in ["AlreadyExists", "twin", "--node-name"] {
@@ -103,14 +103,9 @@ fn a_second_agent_of_a_node_is_refused() -> Result<()> {
         }
         connected(&second, 0.0)
     })?;
-    let tally = run_client(
-        &client,
-        &Plan::new(at(server.addresses.v4, 7001), 40, 100, 1_000),
-    )?;
-    eventually(PATIENCE, "exact totals, once", || {
-        let edge = reader.edge("workload", &client.node_id(), &server.node_id(), 7001)?;
-        edge.expect_both(&Counts::finished(&tally))
-    })?;
+    let plan = Plan::new(at(pods.server.addresses.v4, 7001), 40, 100, 1_000);
+    let tally = run_client(&pods.client, &plan)?;
+    pods.expect(&reader, 7001, &Counts::finished(&tally))?;
     connected(&first, 1.0)?;
     connected(&second, 0.0)
 }

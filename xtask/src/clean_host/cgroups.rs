@@ -4,16 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::Tally;
 use super::processes::{self, Process};
+use super::{Tally, mount_points};
 
 /// How the names of the tests' cgroups begin; whatever lies below one is the tests' too.
 const PREFIX: &str = "insight-test-";
 
 /// Kills the processes in them and removes them.
 pub(super) fn clean(tally: &mut Tally) -> Result<()> {
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").context("read mountinfo")?;
-    for mount in cgroup_mounts(&mounts) {
+    for mount in mount_points(&["cgroup", "cgroup2"])? {
         let mut found = Vec::new();
         find(&mount, &mut found);
         for cgroup in found {
@@ -21,17 +20,6 @@ pub(super) fn clean(tally: &mut Tally) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Mount points of type cgroup and cgroup2. mountinfo: `… mount-point options [tags] - type source options`.
-fn cgroup_mounts(mountinfo: &str) -> Vec<PathBuf> {
-    let mounts = mountinfo.lines().filter_map(|line| {
-        let (left, right) = line.split_once(" - ")?;
-        let kind = right.split(' ').next()?;
-        let point = left.split(' ').nth(4)?;
-        matches!(kind, "cgroup" | "cgroup2").then(|| PathBuf::from(point))
-    });
-    mounts.collect()
 }
 
 /// The topmost cgroups of ours below a folder.
@@ -78,15 +66,6 @@ fn remove(cgroup: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn both_kinds_of_mounts_are_found() {
-        let text = "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n\
-            32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime shared:5 - cgroup cgroup rw,cpu\n\
-            41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n";
-        let expected = ["/sys/fs/cgroup/cpu", "/sys/fs/cgroup/unified"].map(PathBuf::from);
-        assert_eq!(cgroup_mounts(text), expected);
-    }
 
     #[test]
     fn only_our_topmost_folders_are_found() {

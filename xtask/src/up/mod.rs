@@ -2,7 +2,6 @@
 
 mod duration;
 mod parts;
-pub(crate) mod pins;
 mod ports;
 mod ready;
 mod service;
@@ -59,14 +58,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     build::programs(&project, true, Some(&object))?;
 
     signals::catch()?;
-    let pins_before = pins::list(root);
     let mut parts = Parts::new(&project, root)?;
     let shown = show(args, &project, root, &mut parts);
     let stopped = parts.stop();
-    let removed = pins::remove_new(root, &pins_before);
     shown?;
     stopped?;
-    removed?;
     println!("stopped; nothing is left running or attached");
     Ok(())
 }

@@ -58,7 +58,9 @@ impl Parts {
             .arg("run")
             .args(["--aggregator", &format!("http://{}", args.grpc)])
             .args(["--node-name", &node.nodename().to_string_lossy()])
-            .args(["--listen", &args.agent.to_string()]);
+            .args(["--listen", &args.agent.to_string()])
+            // Ctrl-C leaves nothing attached, not even for the next run.
+            .args(["--pin-dir", "off"]);
         self.start("agent", command, Some(self.root))
     }
 

@@ -1,0 +1,169 @@
+//! The folder of pinned maps and links: the kernel keeps what is pinned there, and goes on counting, without an agent.
+//!
+//! Below the folder is one for each version of what is pinned, `v1` and so on. It is locked by its agent for as long as that lives.
+
+mod holder;
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use aya::maps::{Array, Map, MapData};
+use insight_ebpf::abi::{State, VERSION};
+use rustix::fs::{FlockOperation, flock};
+
+use super::wire::Wire;
+
+/// `BPF_FS_MAGIC`, include/uapi/linux/magic.h.
+const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
+
+/// Maps that are pinned. `TURNS` belongs to the programs alone, and is kept by them.
+pub(super) const MAPS: [&str; 8] = [
+    "FLOWS",
+    "OVERFLOW",
+    "NEW_FLOWS",
+    "PHASE",
+    "MARKS",
+    "STATE",
+    "WATERMARKS",
+    "BASELINE",
+];
+
+/// The folder, locked.
+pub struct Pins {
+    folder: PathBuf,
+    _lock: File,
+}
+
+/// The folder is somewhere else.
+#[derive(Debug)]
+pub struct NoBpfFs(PathBuf);
+
+impl std::fmt::Display for NoBpfFs {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            to,
+            "{} is not in a BPF file system; mount one with 'mount -t bpf bpf /sys/fs/bpf', or give --pin-dir a folder that is in one, or 'off'",
+            self.0.display()
+        )
+    }
+}
+
+impl std::error::Error for NoBpfFs {}
+
+/// What an earlier agent has left.
+pub struct Found {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its version.
+    pub version: u32,
+    /// Whose counts they are.
+    pub state: State,
+}
+
+impl Pins {
+    /// Makes the folder if it is missing, and locks it.
+    ///
+    /// Errors: it is not in a BPF file system; it cannot be made; another agent holds it, with its process id.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let parent = folder.ancestors().find(|folder| folder.is_dir());
+        let parent = parent.unwrap_or(Path::new("/"));
+        let kind = rustix::fs::statfs(parent)
+            .with_context(|| format!("look at {}", parent.display()))?
+            .f_type;
+        if kind != BPF_FS_MAGIC {
+            return Err(NoBpfFs(folder.to_owned()).into());
+        }
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("make the folder {}", folder.display()))?;
+        let lock = File::open(folder).with_context(|| format!("open {}", folder.display()))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => bail!(
+                "{} is held by {}; two agents would report the same counts: stop that one, or give this one its own --pin-dir",
+                folder.display(),
+                holder::of(&lock)
+            ),
+            Err(error) => return Err(error).with_context(|| format!("lock {}", folder.display())),
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Where this version is pinned.
+    pub fn current(&self) -> PathBuf {
+        self.folder.join(format!("v{VERSION}"))
+    }
+
+    /// What earlier agents have left, of any version. What is not whole, because its agent was killed while it began, counts for
+    /// nothing and is removed.
+    pub fn found(&self) -> Result<Vec<Found>> {
+        let mut found = Vec::new();
+        for (version, folder) in self.versions()? {
+            match whole(&folder) {
+                Some(state) => found.push(Found {
+                    folder,
+                    version,
+                    state,
+                }),
+                None => remove(&folder)?,
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes everything, the folder too: nothing is counted any more. What was removed.
+    pub fn detach(self) -> Result<Vec<PathBuf>> {
+        let mut removed = Vec::new();
+        for (_, folder) in self.versions()? {
+            remove(&folder)?;
+            removed.push(folder);
+        }
+        std::fs::remove_dir(&self.folder)
+            .with_context(|| format!("remove {}", self.folder.display()))?;
+        Ok(removed)
+    }
+
+    fn versions(&self) -> Result<Vec<(u32, PathBuf)>> {
+        let mut versions = Vec::new();
+        let entries = std::fs::read_dir(&self.folder)
+            .with_context(|| format!("list {}", self.folder.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let version = name.to_str().and_then(|name| name.strip_prefix('v'));
+            if let Some(version) = version.and_then(|version| version.parse().ok()) {
+                versions.push((version, entry.path()));
+            }
+        }
+        versions.sort_unstable();
+        Ok(versions)
+    }
+}
+
+/// Removes one version's pins. The kernel detaches a program whose link is gone from here.
+pub fn remove(folder: &Path) -> Result<()> {
+    let removing = || format!("remove the pins in {}", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(removing)? {
+        std::fs::remove_file(entry?.path()).with_context(removing)?;
+    }
+    match std::fs::remove_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).with_context(removing),
+        _ => Ok(()),
+    }
+}
+
+/// The state of a set that can be gone on with.
+fn whole(folder: &Path) -> Option<State> {
+    let needed = MAPS.iter().chain(&[super::probes::LIFE.name]);
+    if !needed.into_iter().all(|name| folder.join(name).exists()) {
+        return None;
+    }
+    let map = MapData::from_pin(folder.join("STATE")).ok()?;
+    let state: Array<_, Wire<State>> = Map::Array(map).try_into().ok()?;
+    let state = state.get(&0, 0).ok()?.0;
+    (state.complete == 1).then_some(state)
+}

@@ -1,0 +1,91 @@
+//! Counting needs two capabilities, and says which one is missing.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use insight_tests::load::client::Plan;
+use insight_tests::needs_root;
+use insight_tests::product::{Agent, Aggregator, program, run_once};
+use insight_tests::reader::Counts;
+use insight_tests::traffic::{Held, at, run_client, serve};
+use insight_tests::world::{NODE, Pods, Product};
+use serde_json::Value;
+
+const PORT: u16 = 7001;
+
+/// Root without any other capability, and without a way to get one: as in a pod with `drop: [ALL]`.
+fn confined(capabilities: &str) -> [String; 4] {
+    [
+        "setpriv".to_owned(),
+        "--no-new-privs".to_owned(),
+        "--inh-caps=-all".to_owned(),
+        format!("--bounding-set=-all{capabilities}"),
+    ]
+}
+
+#[test]
+fn two_capabilities_count_exactly() -> Result<()> {
+    Pods::exact("two capabilities count exactly", two_capabilities)
+}
+
+fn two_capabilities(pods: &Pods) -> Result<()> {
+    let aggregator = Aggregator::start()?;
+    let starter = confined(",+bpf,+perfmon");
+    let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
+    let product = Product {
+        reader: aggregator.reader()?,
+        agent: Agent::started_by(&starter, &aggregator, NODE, &pods.root, "300ms")?,
+        aggregator,
+    };
+    let _serving = serve(&pods.server, PORT)?;
+    let to = at(pods.server.addresses.v4, PORT);
+    let done = run_client(&pods.client, &Plan::new(to, 50, 300, 700))?;
+    // Bytes of open connections take the readout.
+    let mut held = Held::open(&pods.client, to, 2, 0)?;
+    held.exchange(1_000, 2_000)?;
+    product.settle()?;
+    let open = held.tally;
+    let counts = Counts {
+        active: open.connections,
+        closed: done.connections,
+        ..Counts::finished(&(done + open))
+    };
+    product.expect(pods, PORT, &counts)
+}
+
+#[test]
+fn what_is_missing_is_named_with_what_it_costs() -> Result<()> {
+    needs_root!("what is missing is named with what it costs");
+    for (has, missing) in [
+        (",+bpf", "missing CAP_PERFMON: "),
+        (",+perfmon", "CAP_BPF"),
+        ("", "CAP_BPF"),
+    ] {
+        let starter = confined(has);
+        let mut command = Command::new(&starter[0]);
+        command.args(&starter[1..]).arg(program("insight-agent")?);
+        let doctor = run_once({
+            command.args(["doctor", "--json"]);
+            command
+        })?;
+        ensure!(doctor.code == Some(1), "{has}: {doctor:?}");
+        let found: Value = serde_json::from_str(&doctor.stdout)?;
+        ensure!(found["counts_flows"] == false, "{has}: {found}");
+        let probes = found["probes"].as_array().context("probes")?;
+        let told = match probes.first() {
+            Some(life) => {
+                ensure!(
+                    life["lost"].as_str().is_some_and(|lost| !lost.is_empty()),
+                    "{life}"
+                );
+                &life["reason"]
+            }
+            None => &found["error"],
+        };
+        ensure!(
+            told.as_str().is_some_and(|told| told.contains(missing)),
+            "{has}: {found}"
+        );
+    }
+    Ok(())
+}
