@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::process::{Output, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod report;
 
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use insight_proto::v1;
 use insight_proto::v1::agent_service_client::AgentServiceClient;
 use insight_proto::v1::report_request::Message;
-use insight_proto::{PROTOCOL_VERSION, v1};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
@@ -95,10 +97,11 @@ impl Serve {
 
     /// Reports that 10.0.0.9 opened connections to web.service, as batch `sequence`.
     async fn report(&self, sequence: u64, opened: u64) {
+        let hello = report::hello("n1", 1);
         let mut client = AgentServiceClient::connect(self.url()).await.unwrap();
         let messages = [
-            Message::Hello(hello()),
-            Message::Batch(batch(sequence, opened)),
+            Message::Hello(hello.clone()),
+            Message::Batch(report::batch(&hello, sequence, 80, opened)),
         ];
         let requests = messages.map(|message| v1::ReportRequest {
             message: Some(message),
@@ -113,65 +116,6 @@ impl Serve {
         for _config_and_ack in 0..2 {
             answers.message().await.unwrap().unwrap();
         }
-    }
-}
-
-fn hello() -> v1::Hello {
-    v1::Hello {
-        protocol_version: PROTOCOL_VERSION,
-        node: "n1".into(),
-        epoch: 1,
-        ..v1::Hello::default()
-    }
-}
-
-fn batch(sequence: u64, opened: u64) -> v1::Batch {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let now = i64::try_from(now.as_millis()).unwrap();
-    let (zero, one) = (vec![0_u64], vec![opened]);
-    v1::Batch {
-        node: "n1".into(),
-        epoch: 1,
-        sequence,
-        from_unix_ms: now - 1_000,
-        to_unix_ms: now,
-        flows: Some(v1::FlowColumns {
-            endpoints: vec![
-                v1::Endpoint {
-                    address: vec![10, 0, 0, 1],
-                    cgroup_id: 7,
-                    netns: 1,
-                },
-                v1::Endpoint {
-                    address: vec![10, 0, 0, 9],
-                    ..v1::Endpoint::default()
-                },
-            ],
-            local: vec![0],
-            remote: vec![1],
-            port: vec![80],
-            protocol: vec![6],
-            role: vec![2],
-            opened: one.clone(),
-            closed: zero.clone(),
-            failed_refused: zero.clone(),
-            failed_timed_out: zero.clone(),
-            failed_unreachable: zero.clone(),
-            failed_other: zero.clone(),
-            active: one,
-            bytes_sent: zero.clone(),
-            bytes_received: zero.clone(),
-            retransmits: zero,
-            ..v1::FlowColumns::default()
-        }),
-        owners: vec![v1::Owner {
-            cgroup_id: 7,
-            path: "/system.slice/web.service".into(),
-            level: "unit".into(),
-            unit: "web.service".into(),
-            ..v1::Owner::default()
-        }],
-        ..v1::Batch::default()
     }
 }
 

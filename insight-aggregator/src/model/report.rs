@@ -36,7 +36,7 @@ pub struct Coverage {
     pub live_readout: bool,
     /// Flow updates lost so far in this epoch.
     pub dropped_updates: u64,
-    /// The agent was told to stop, and this is the last that it counted.
+    /// The agent was told to stop, and this is its last report.
     pub stopping: bool,
 }
 

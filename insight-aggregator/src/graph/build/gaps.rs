@@ -96,14 +96,17 @@ fn silent(coverage: &[Coverage], end: UnixMs) -> Vec<Found> {
 fn silence(last: &Coverage, until: UnixMs, is_back: bool) -> Option<Found> {
     let silence = until - last.to;
     let (reason, detail) = if last.stopping {
-        // However short it is, nobody counted.
-        let again = if is_back {
-            format!("started again after {}", length(silence))
+        // However short it is: an agent that goes on with what was counted meanwhile says so by covering that time.
+        let past = length(silence);
+        let detail = if is_back {
+            format!(
+                "the agent was told to stop, and started again after {past}; nothing was counted meanwhile"
+            )
         } else {
-            format!("not started again for {}", length(silence))
+            format!(
+                "the agent was told to stop, and was not started again for {past}; what the kernel goes on counting follows when it is"
+            )
         };
-        let detail =
-            format!("the agent was told to stop, and {again}; nothing was counted meanwhile");
         (silence > 0).then_some(("agent_stopped", detail))?
     } else {
         let usual = (INTERVALS * i64::from(last.interval_ms)).max(SHORTEST_SILENCE);

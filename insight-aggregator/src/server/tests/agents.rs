@@ -1,5 +1,3 @@
-use tonic::Code;
-
 use super::*;
 
 async fn refusal(server: &Server, messages: Vec<Message>) -> Status {

@@ -2,24 +2,28 @@
 
 mod agents;
 mod readers;
+#[path = "../../../tests/report/mod.rs"]
+mod report;
 mod subscribers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use insight_proto::{PROTOCOL_VERSION, v1};
+use insight_proto::v1;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codec::CompressionEncoding::Zstd;
 use tonic::transport::Channel;
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 use v1::agent_service_client::AgentServiceClient;
 use v1::report_request::Message;
 use v1::report_response::Message as Answer;
 use v1::topology_service_client::TopologyServiceClient;
 
+use self::report::hello;
 use super::*;
+use crate::api::grpc::wrong_question;
 use crate::model::now_ms;
 use crate::store::Memory;
 
@@ -50,17 +54,6 @@ struct Agent {
     sequence: u64,
     requests: mpsc::Sender<v1::ReportRequest>,
     answers: Streaming<v1::ReportResponse>,
-}
-
-fn hello(node: &str, epoch: u64) -> v1::Hello {
-    v1::Hello {
-        protocol_version: PROTOCOL_VERSION,
-        node: node.into(),
-        boot_id: "boot".into(),
-        epoch,
-        agent_version: "1.2.3".into(),
-        interval_ms: 1_000,
-    }
 }
 
 impl Agent {
@@ -104,62 +97,7 @@ impl Agent {
     /// The next batch: connections to `port`, opened by 10.0.0.9.
     fn batch(&mut self, port: u32, opened: u64) -> v1::Batch {
         self.sequence += 1;
-        let now = now_ms();
-        v1::Batch {
-            node: self.hello.node.clone(),
-            boot_id: self.hello.boot_id.clone(),
-            epoch: self.hello.epoch,
-            sequence: self.sequence,
-            from_unix_ms: now - 1_000,
-            to_unix_ms: now,
-            flows: Some(v1::FlowColumns {
-                endpoints: vec![
-                    v1::Endpoint {
-                        address: vec![10, 0, 0, 1],
-                        cgroup_id: 7,
-                        netns: 1,
-                    },
-                    v1::Endpoint {
-                        address: vec![10, 0, 0, 9],
-                        ..v1::Endpoint::default()
-                    },
-                ],
-                local: vec![0],
-                remote: vec![1],
-                port: vec![port],
-                protocol: vec![6],
-                role: vec![2],
-                opened: vec![opened],
-                closed: vec![0],
-                failed_refused: vec![0],
-                failed_timed_out: vec![0],
-                failed_unreachable: vec![0],
-                failed_other: vec![0],
-                active: vec![opened],
-                bytes_sent: vec![1_000],
-                bytes_received: vec![10],
-                retransmits: vec![0],
-                ..v1::FlowColumns::default()
-            }),
-            owners: vec![v1::Owner {
-                cgroup_id: 7,
-                path: "/system.slice/web.service".into(),
-                level: "unit".into(),
-                unit: "web.service".into(),
-                ..v1::Owner::default()
-            }],
-            metrics: vec![v1::MetricSample {
-                cgroup_id: 7,
-                cpu_usage_ns: Some(1_500_000_000),
-                memory_working_set_bytes: Some(4_096),
-                ..v1::MetricSample::default()
-            }],
-            status: Some(v1::AgentStatus {
-                live_readout: true,
-                ..v1::AgentStatus::default()
-            }),
-            stopping: false,
-        }
+        report::batch(&self.hello, self.sequence, port, opened)
     }
 
     async fn send(&self, batch: v1::Batch) {
@@ -201,4 +139,29 @@ async fn graph(server: &Server) -> v1::Graph {
         .await
         .unwrap()
         .into_inner()
+}
+
+/// Questions that no reader gets an answer to, with the field that is wrong.
+fn wrong_questions() -> Vec<(v1::GraphQuery, &'static str)> {
+    let query = |level: &str, hops| v1::GraphQuery {
+        level: level.into(),
+        hops,
+        ..v1::GraphQuery::default()
+    };
+    vec![
+        (query("pod", None), "level"),
+        (query("", Some(99)), "hops"),
+        (query("", Some(2)), "hops"),
+    ]
+}
+
+/// The answer names the field, and says what to write instead.
+#[track_caller]
+fn assert_names(status: &Status, field: &str) {
+    assert_eq!(status.code(), Code::InvalidArgument);
+    assert!(status.message().starts_with(field), "{status}");
+    let wrong = wrong_question(status).unwrap();
+    assert_eq!(wrong.field, field);
+    let is_helpful = !wrong.message.is_empty() && wrong.hint.contains(' ');
+    assert!(is_helpful, "{status}");
 }
