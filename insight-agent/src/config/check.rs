@@ -19,7 +19,7 @@ pub(crate) const MAX_INTERVAL: Duration = Duration::from_secs(600);
 
 /// Fewer would lump together what a single program talks to.
 const MIN_FLOWS: u32 = 16;
-/// At about 200 bytes each this is 800 MiB of kernel memory.
+/// At about 340 bytes each this is 1.4 GiB of kernel memory.
 const MAX_FLOWS: u32 = 4_194_304;
 
 /// Kubernetes' limit for a node's name, which is a DNS subdomain.
