@@ -83,6 +83,8 @@ pub struct Cgroups {
     pub last_walk: Duration,
     /// Owners that got no name.
     pub unnamed: u64,
+    /// Cgroups that were seen as they were made.
+    pub born: u64,
     /// Names of gone cgroups that were dropped early because there were too many.
     pub evicted: u64,
     /// Cgroups left out of the last walk because there are too many.
@@ -246,6 +248,7 @@ impl Status {
                 walks: tree.walks,
                 last_walk: tree.last_walk,
                 unnamed: tree.unnamed,
+                born: tree.born,
                 evicted: tree.evicted,
                 over_limit: tree.over_limit,
                 unreadable: tree.unreadable,

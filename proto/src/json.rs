@@ -131,7 +131,7 @@ fn metrics(metrics: &v1::NodeMetrics) -> Value {
 
 fn view(view: &v1::EdgeView) -> Value {
     let failures = view.failures.unwrap_or_default();
-    json!({
+    let mut json = json!({
         "connections_opened": view.connections_opened,
         "connections_closed": view.connections_closed,
         "connections_failed": view.connections_failed,
@@ -145,7 +145,21 @@ fn view(view: &v1::EdgeView) -> Value {
             "unreachable": failures.unreachable,
             "other": failures.other,
         },
-    })
+        "resets": view.resets,
+        "bytes_retransmitted": view.bytes_retransmitted,
+        "syn_retransmits": view.syn_retransmits,
+    });
+    for (name, times) in [("rtt", view.rtt), ("connect", view.connect)] {
+        json[name] = times.map_or(Value::Null, |times| {
+            json!({
+                "count": times.count,
+                "p50_us": times.p50_us,
+                "p90_us": times.p90_us,
+                "p99_us": times.p99_us,
+            })
+        });
+    }
+    json
 }
 
 /// `null` for a time that is missing or that RFC 3339 cannot write.
@@ -190,12 +204,22 @@ mod tests {
                     unreachable: 3,
                     other: 4,
                 }),
+                resets: 7,
+                bytes_retransmitted: 8,
+                syn_retransmits: 9,
+                rtt: Some(v1::Times {
+                    count: 10,
+                    p50_us: 11,
+                    p90_us: 12,
+                    p99_us: 13,
+                }),
+                connect: None,
             }),
             server_view: None,
         }
     }
 
-    const EDGE: &str = r#"{"id":"00ff00ff00ff00ff","client":"unit:n1/a.service","server":"external:192.0.2.7","protocol":"tcp","port":7001,"dialed":["10.96.0.1:80"],"first_seen":"2026-01-31T12:00:00.000Z","last_seen":"2026-01-31T12:00:01.250Z","client_view":{"connections_opened":3,"connections_closed":2,"connections_failed":10,"active":1,"bytes_sent":18446744073709551615,"bytes_received":5,"retransmits":6,"failures":{"refused":1,"timed_out":2,"unreachable":3,"other":4}},"server_view":null}"#;
+    const EDGE: &str = r#"{"id":"00ff00ff00ff00ff","client":"unit:n1/a.service","server":"external:192.0.2.7","protocol":"tcp","port":7001,"dialed":["10.96.0.1:80"],"first_seen":"2026-01-31T12:00:00.000Z","last_seen":"2026-01-31T12:00:01.250Z","client_view":{"connections_opened":3,"connections_closed":2,"connections_failed":10,"active":1,"bytes_sent":18446744073709551615,"bytes_received":5,"retransmits":6,"failures":{"refused":1,"timed_out":2,"unreachable":3,"other":4},"resets":7,"bytes_retransmitted":8,"syn_retransmits":9,"rtt":{"count":10,"p50_us":11,"p90_us":12,"p99_us":13},"connect":null},"server_view":null}"#;
 
     #[test]
     fn an_edge_keeps_the_order_of_its_keys() {

@@ -3,12 +3,10 @@
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use anyhow::{Context, Result, bail, ensure};
-use tempfile::TempDir;
 
 use crate::ids::suffix;
+use crate::mount::Mount;
+use anyhow::{Context, Result, bail, ensure};
 
 /// One change of a socket's state that opens or ends a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +37,7 @@ impl Change {
 /// Records changes in the order in which they happen, on all CPUs. Its instance and its mount of tracefs end with it.
 pub struct Trace {
     instance: PathBuf,
-    mount: TempDir,
+    _mount: Mount,
 }
 
 impl Trace {
@@ -47,16 +45,16 @@ impl Trace {
     /// a further filter (Documentation/trace/events.rst, "Event filtering"). `room` is for each CPU, KiB; a change takes less
     /// than 128 bytes.
     pub fn start(ports: &Range<u16>, further: Option<&str>, room: u32) -> Result<Self> {
-        let mount = TempDir::with_prefix("insight-tracefs-")?;
-        run(Command::new("mount")
-            .args(["-t", "tracefs", "none"])
-            .arg(mount.path()))?;
+        let mount = Mount::new("tracefs", "insight-tracefs-")?;
         let instance = mount
             .path()
             .join("instances")
             .join(format!("insight-{}", suffix()));
-        let trace = Self { instance, mount };
-        fs::create_dir(&trace.instance).context("make an ftrace instance")?;
+        fs::create_dir(&instance).context("make an ftrace instance")?;
+        let trace = Self {
+            instance,
+            _mount: mount,
+        };
         let in_range = |port| format!("({port} >= {} && {port} < {})", ports.start, ports.end);
         // 1 is TCP_ESTABLISHED, 7 is TCP_CLOSE.
         let mut filter = format!(
@@ -100,26 +98,10 @@ impl Trace {
 impl Drop for Trace {
     fn drop(&mut self) {
         let _ = self.stop();
-        let removed = fs::remove_dir(&self.instance);
-        // Lazily, so that whatever happens the folder is empty when it is removed.
-        let unmounted = run(Command::new("umount").arg("-l").arg(self.mount.path()));
-        if removed.is_err() || unmounted.is_err() {
-            eprintln!("the ftrace instance was not removed: {removed:?} {unmounted:?}");
+        if let Err(error) = fs::remove_dir(&self.instance) {
+            eprintln!("left behind: {}: {error}", self.instance.display());
         }
     }
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let output = command
-        .output()
-        .with_context(|| format!("run {command:?}"))?;
-    ensure!(
-        output.status.success(),
-        "{command:?} ended with {}: {}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    Ok(())
 }
 
 /// The file `trace`: `#` begins its comments, one of which counts the entries.

@@ -15,6 +15,7 @@ pub mod ftrace;
 pub mod ids;
 pub mod load;
 pub mod moment;
+pub mod mount;
 pub mod net;
 pub mod pins;
 pub mod pod;

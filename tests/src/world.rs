@@ -121,9 +121,15 @@ impl Product {
 
     /// Starts an agent that reports to this aggregator, and waits until it is ready.
     pub fn report_to(aggregator: Aggregator, root: &CgroupRoot, interval: &str) -> Result<Self> {
+        let agent = Agent::start_with(&aggregator, NODE, root, interval)?;
+        Self::of(aggregator, agent)
+    }
+
+    /// An aggregator and an agent that reports to it, both started.
+    pub fn of(aggregator: Aggregator, agent: Agent) -> Result<Self> {
         Ok(Self {
-            agent: Agent::start_with(&aggregator, NODE, root, interval)?,
             reader: aggregator.reader()?,
+            agent,
             aggregator,
         })
     }

@@ -21,7 +21,7 @@ const PORT: u16 = 7001;
 const ADDRESSES: u32 = 2_000;
 const FIRST: Ipv4Addr = Ipv4Addr::new(10, 245, 0, 1);
 
-/// How long the aggregator is away. Four batches are made ahead, two seconds' worth; the next one covers more than the minute
+/// How long the aggregator is away. One batch is made ahead, half a second's worth; the next one covers more than the minute
 /// beyond which a graph is coarse.
 const HALF_AWAY: Duration = Duration::from_secs(33);
 
@@ -74,11 +74,11 @@ fn without_aggregator(pods: &Pods) -> Result<()> {
     // At 400 connections a second each reading finds about 400 flows changed, and a batch that waits has all 4,000. The traffic
     // goes on beyond the outage.
     let running = start(client, &sweep(15, 400.0))?;
-    eventually(PATIENCE, "a full outbox", || unacknowledged(&agent, 4.0))?;
+    eventually(PATIENCE, "a full outbox", || unacknowledged(&agent, 1.0))?;
     pause(HALF_AWAY);
     let half = agent.daemon.resident()?;
     pause(HALF_AWAY);
-    unacknowledged(&agent, 4.0)?;
+    unacknowledged(&agent, 1.0)?;
     let end = agent.daemon.resident()?;
     let grown = end.saturating_sub(half);
     eprintln!(

@@ -30,6 +30,7 @@ fn doctor_says_what_works() -> Result<()> {
     for part in [
         "life",
         "missed",
+        "births",
         "readout",
         "works",
         "flows can be counted here",
@@ -43,7 +44,7 @@ fn doctor_says_what_works() -> Result<()> {
     assert_eq!(diagnosis["error"], Value::Null, "{text}");
     let probes = diagnosis["probes"].as_array().context("no probes")?;
     let names: Vec<_> = probes.iter().map(|probe| &probe["name"]).collect();
-    assert_eq!(names, ["life", "missed", "readout"]);
+    assert_eq!(names, ["life", "missed", "births", "readout"]);
     for probe in probes {
         assert_eq!(probe["attached"], true, "{probe}");
         ensure!(

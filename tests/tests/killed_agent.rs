@@ -164,11 +164,8 @@ fn status(agent: &Agent) -> Result<Value> {
 
 fn pinned(pods: &Pods, bpf: &BpfFs) -> Result<Product> {
     let aggregator = Aggregator::start()?;
-    Ok(Product {
-        agent: Agent::pinned(&aggregator, NODE, &pods.root, &bpf.folder())?,
-        reader: aggregator.reader()?,
-        aggregator,
-    })
+    let agent = Agent::pinned(&aggregator, NODE, &pods.root, &bpf.folder())?;
+    Product::of(aggregator, agent)
 }
 
 /// Chance enough for a test; xorshift64 (Marsaglia 2003).

@@ -32,11 +32,8 @@ fn two_capabilities(pods: &Pods) -> Result<()> {
     let aggregator = Aggregator::start()?;
     let starter = confined(",+bpf,+perfmon");
     let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
-    let product = Product {
-        reader: aggregator.reader()?,
-        agent: Agent::started_by(&starter, &aggregator, NODE, &pods.root, "300ms")?,
-        aggregator,
-    };
+    let agent = Agent::started_by(&starter, &aggregator, NODE, &pods.root, "300ms")?;
+    let product = Product::of(aggregator, agent)?;
     let _serving = serve(&pods.server, PORT)?;
     let to = at(pods.server.addresses.v4, PORT);
     let done = run_client(&pods.client, &Plan::new(to, 50, 300, 700))?;

@@ -100,11 +100,8 @@ fn what_is_not_whole_is_begun_anew() -> Result<()> {
 fn replaced(change: &Change, pods: &Pods) -> Result<()> {
     let bpf = BpfFs::new()?;
     let aggregator = Aggregator::start()?;
-    let mut product = Product {
-        agent: Agent::pinned(&aggregator, NODE, &pods.root, &bpf.folder())?,
-        reader: aggregator.reader()?,
-        aggregator,
-    };
+    let agent = Agent::pinned(&aggregator, NODE, &pods.root, &bpf.folder())?;
+    let mut product = Product::of(aggregator, agent)?;
     let _serving = serve(&pods.server, PORT)?;
     let to = at(pods.server.addresses.v4, PORT);
     let plan = Plan::new(to, 20, 100, 200);

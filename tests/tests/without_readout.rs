@@ -16,11 +16,8 @@ const CONFINED: [&str; 4] = ["unshare", "--pid", "--fork", "--kill-child"];
 
 fn confined(pods: &Pods) -> Result<Product> {
     let aggregator = Aggregator::start()?;
-    Ok(Product {
-        agent: Agent::started_by(&CONFINED, &aggregator, NODE, &pods.root, "300ms")?,
-        reader: aggregator.reader()?,
-        aggregator,
-    })
+    let agent = Agent::started_by(&CONFINED, &aggregator, NODE, &pods.root, "300ms")?;
+    Product::of(aggregator, agent)
 }
 
 #[test]

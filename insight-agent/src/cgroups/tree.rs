@@ -41,6 +41,8 @@ pub struct TreeStats {
     pub last_walk: Duration,
     /// Owners asked for that got no name.
     pub unnamed: u64,
+    /// Cgroups that were seen as they were made.
+    pub born: u64,
     /// Names of gone cgroups that were dropped early.
     pub evicted: u64,
     /// Cgroups left out of the last walk because there are more than [`MAX_CGROUPS`].
@@ -77,6 +79,7 @@ pub struct Tree {
     next_walk: Option<Instant>,
     outcome: Outcome,
     unnamed: u64,
+    born: u64,
 }
 
 impl Tree {
@@ -95,6 +98,7 @@ impl Tree {
             next_walk: None,
             outcome: Outcome::default(),
             unnamed: 0,
+            born: 0,
         }
     }
 
@@ -123,6 +127,33 @@ impl Tree {
         }
         self.unnamed += 1;
         owner::unknown(id)
+    }
+
+    /// A cgroup was made, and may be gone already. `path` is from the root of the hierarchy, which is the path below the mount unless
+    /// the mount shows a part of the tree.
+    pub fn born(&mut self, id: u64, path: &str) {
+        let below = match self.prefix.as_str() {
+            "/" => true,
+            prefix => path
+                .strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+        };
+        if !below || self.entries.len() >= MAX_CGROUPS {
+            return;
+        }
+        let identity = parse(path);
+        let entry = Entry {
+            owner: Arc::new(owner::owner(id, path, &identity)),
+            exact: identity.exact,
+            leaf: true,
+            // The next walk finds it, or remembers it.
+            seen_in: self.walks,
+            process_asked_in: 0,
+        };
+        self.absent.remove(&id);
+        self.remembered.remove(id);
+        self.entries.insert(id, entry);
+        self.born += 1;
     }
 
     fn known(&mut self, id: u64) -> Option<Owner> {
@@ -195,6 +226,7 @@ impl Tree {
             walks: self.walks,
             last_walk: self.last_walk,
             unnamed: self.unnamed,
+            born: self.born,
             evicted: self.remembered.evicted(),
             over_limit: self.outcome.over_limit,
             unreadable: self.outcome.unreadable,

@@ -159,3 +159,21 @@ fn many_new_cgroups_cost_one_walk() {
     }
     assert_eq!((tree.stats().walks, tree.stats().known), (1, 302));
 }
+
+#[test]
+fn a_cgroup_seen_at_its_birth_has_its_name_although_no_walk_met_it() {
+    let fixture = Fixture::new();
+    fixture.make("a");
+    let mut tree = fixture.tree("/a");
+    tree.refresh().unwrap();
+    let container = "b".repeat(64);
+    tree.born(77, &format!("/a/{POD}/{container}"));
+    tree.born(78, "/ab");
+    assert_eq!(tree.owner(77).container_id, container);
+    // Gone by now, and remembered.
+    tree.refresh().unwrap();
+    let stats = tree.stats();
+    assert_eq!((stats.born, stats.remembered), (1, 1));
+    assert_eq!(tree.owner(77).container_id, container);
+    assert_eq!(tree.owner(78).path, "", "outside");
+}

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use insight_ebpf::abi::{FlowKey, FlowTotals, Moved, Watermark};
+use insight_ebpf::abi::{FlowKey, FlowTotals, Histogram, Moved, Watermark};
 
 use super::live::{Baseline, Live, LiveFlow};
 use super::row::FlowRow;
@@ -45,6 +45,8 @@ struct Account {
     total: Totals,
     /// Of that, in a batch.
     batched: Totals,
+    /// Round-trip times of open connections in readings that are in no batch yet.
+    open_rtt: Histogram,
     /// Open connections.
     active: u64,
     /// Open connections as the last batch said.
@@ -89,6 +91,8 @@ impl Accounts {
             let account = self.flows.entry(key).or_default();
             account.batched = Totals(totals);
             account.total.raise(&Totals(totals));
+            // A readout knows better.
+            account.active = totals.opened.saturating_sub(totals.closed);
         }
     }
 
@@ -148,9 +152,16 @@ impl Accounts {
         let baseline = self.baseline.get(key).copied().unwrap_or_default();
         let account = self.flows.entry(*key).or_default();
         account.absent = 0;
+        let before = account.total.moved();
         account
             .total
             .raise(&Totals::of(closed, &open.moved, &baseline));
+        // An idle connection's time is old news.
+        if account.total.moved() != before {
+            for (sum, more) in account.open_rtt.iter_mut().zip(open.rtt) {
+                *sum = sum.saturating_add(more);
+            }
+        }
         account
     }
 
@@ -161,7 +172,7 @@ impl Accounts {
             if taken.rows.len() == MAX_ROWS {
                 break;
             }
-            let added = account.total.since(&account.batched);
+            let mut added = account.total.since(&account.batched);
             let due = account.active > 0
                 && account
                     .mentioned
@@ -169,6 +180,7 @@ impl Accounts {
             if added.is_zero() && account.active == account.batched_active && !due {
                 continue;
             }
+            added.add_rtt(&std::mem::take(&mut account.open_rtt));
             taken.rows.push(FlowRow {
                 key: *key,
                 added,

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use insight_ebpf::abi::{FlowKey, LiveSocket, Moved};
+use insight_ebpf::abi::{FlowKey, Histogram, LiveSocket, Moved, bucket};
 
 use super::totals::add;
 
@@ -13,6 +13,8 @@ pub struct LiveFlow {
     pub moved: Moved,
     /// How many there are.
     pub connections: u64,
+    /// Their round-trip times.
+    pub rtt: Histogram,
 }
 
 /// One reading of the open connections.
@@ -31,6 +33,9 @@ impl Live {
             let flow = self.flows.entry(record.key).or_default();
             add(&mut flow.moved, record);
             flow.connections += 1;
+            if record.rtt_us != 0 {
+                flow.rtt[bucket(record.rtt_us)] += 1;
+            }
         }
     }
 }

@@ -43,6 +43,11 @@ pub fn batch_columns(rows: &[FlowRow]) -> FlowColumns {
         columns.bytes_sent.push(added.bytes_sent);
         columns.bytes_received.push(added.bytes_received);
         columns.retransmits.push(added.retransmits);
+        columns.resets.push(added.resets);
+        columns.bytes_retransmitted.push(added.bytes_retransmitted);
+        columns.syn_retransmits.push(added.syn_retransmits);
+        columns.rtt.extend(added.rtt);
+        columns.connect.extend(added.connect);
     }
     columns.endpoints = ends.endpoints;
     columns

@@ -8,7 +8,7 @@ use super::btf::Btf;
 /// One field: its place in [`Offsets`], the struct, the member.
 type Field = (fn(&mut Offsets) -> &mut u32, &'static str, &'static str);
 
-const FIELDS: [Field; 24] = [
+const FIELDS: [Field; 27] = [
     (|o| &mut o.socket_sk, "socket", "sk"),
     (|o| &mut o.sk_type, "sock", "sk_type"),
     (|o| &mut o.sk_protocol, "sock", "sk_protocol"),
@@ -33,8 +33,11 @@ const FIELDS: [Field; 24] = [
     (|o| &mut o.bytes_retrans, "tcp_sock", "bytes_retrans"),
     (|o| &mut o.bytes_received, "tcp_sock", "bytes_received"),
     (|o| &mut o.total_retrans, "tcp_sock", "total_retrans"),
+    (|o| &mut o.srtt_us, "tcp_sock", "srtt_us"),
     (|o| &mut o.net_cookie, "net", "net_cookie"),
     (|o| &mut o.cgroup_kn, "cgroup", "kn"),
+    (|o| &mut o.cgroup_root, "cgroup", "root"),
+    (|o| &mut o.hierarchy_id, "cgroup_root", "hierarchy_id"),
     (|o| &mut o.cgroup_level, "cgroup", "level"),
     (|o| &mut o.kn_id, "kernfs_node", "id"),
 ];

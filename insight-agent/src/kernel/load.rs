@@ -13,14 +13,17 @@ use insight_ebpf::abi::{
     FlowKey, FlowTotals, LiveSocket, Overflow, PHASE_BASELINE, PHASE_COUNTING, Settings,
 };
 
-use super::probes::{LIFE, MISSED, READOUT};
+use super::probes::{BIRTHS, LIFE, MISSED, READOUT};
 use super::readout::Readout;
 use super::wire::Wire;
-use super::{Doorbell, Probe, btf, fields, object, pins, system};
+use super::{Births, Doorbell, Probe, btf, fields, object, pins, system};
 
 /// How long after the first readout sockets without a file go on closing unread: longer than a delayed ACK (40 ms, 200 ms at
 /// most: `TCP_DELACK_MAX`), which holds a socket that its program has closed.
 const CLOSING_TIME: Duration = Duration::from_millis(250);
+
+/// The tracepoint of every change of a TCP socket's state.
+const CHANGES: &str = "inet_sock_set_state";
 
 /// What to load.
 #[derive(Clone, Debug)]
@@ -113,13 +116,19 @@ impl Kernel {
             let pin = options.pins.as_ref().map(|folder| folder.join(probe.name));
             let attached = match &pin {
                 Some(pin) if options.resume => runs_already(pin),
-                _ => self.attach_tracepoint(probe.name, btf, pin.as_deref()),
+                _ => self.attach_tracepoint(probe.name, CHANGES, btf, pin.as_deref()),
             };
             self.probes.push(match attached {
                 Ok(()) => probe.runs(),
                 Err(error) => probe.fails(&error),
             });
         }
+        // Not pinned: a new agent walks the tree first.
+        let births = self.attach_tracepoint(BIRTHS.name, "cgroup_mkdir", btf, None);
+        self.probes.push(match births {
+            Ok(()) => BIRTHS.runs(),
+            Err(error) => BIRTHS.fails(&error),
+        });
         self.probes.push(match readout {
             Ok(readout) => {
                 self.readout = Some(readout);
@@ -130,13 +139,19 @@ impl Kernel {
         Ok(())
     }
 
-    fn attach_tracepoint(&mut self, name: &str, btf: &Btf, pin: Option<&Path>) -> Result<()> {
+    fn attach_tracepoint(
+        &mut self,
+        name: &str,
+        hook: &str,
+        btf: &Btf,
+        pin: Option<&Path>,
+    ) -> Result<()> {
         let program: &mut BtfTracePoint = self
             .ebpf
             .program_mut(name)
             .with_context(|| format!("the BPF object has no program '{name}'"))?
             .try_into()?;
-        program.load("inet_sock_set_state", btf).context("load")?;
+        program.load(hook, btf).context("load")?;
         let link = program.attach().context("attach")?;
         if let Some(pin) = pin {
             FdLink::from(program.take_link(link)?)
@@ -231,6 +246,15 @@ impl Kernel {
             .take_map("NEW_FLOWS")
             .context("the doorbell was taken already")?;
         Doorbell::new(RingBuf::try_from(map)?)
+    }
+
+    /// Cgroups as they are made; once.
+    pub fn births(&mut self) -> Result<Births> {
+        let map = self
+            .ebpf
+            .take_map("BIRTHS")
+            .context("the births were taken already")?;
+        Ok(Births(RingBuf::try_from(map)?))
     }
 
     fn set_phase(&mut self, phase: u32) -> Result<()> {

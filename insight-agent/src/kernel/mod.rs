@@ -1,5 +1,6 @@
 //! The only place that names aya: loads the programs, attaches each by itself, and reads what they counted.
 
+mod births;
 mod btf;
 mod capabilities;
 mod doctor;
@@ -14,6 +15,7 @@ mod readout;
 mod system;
 mod wire;
 
+pub use births::Births;
 pub use doctor::{Diagnosis, diagnose};
 pub use doorbell::Doorbell;
 pub use load::{Kernel, LoadOptions};

@@ -45,6 +45,17 @@ pub(super) const MISSED: Probe = Probe {
     lost: "a connection that opens or closes in a softirq which interrupts 'life' on its CPU: a few in a million",
 };
 
+/// Sees cgroups as they are made.
+pub(super) const BIRTHS: Probe = Probe {
+    name: "births",
+    hook: "tp_btf/cgroup_mkdir",
+    since: "5.15",
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "the name of a container that is gone before its first flow is read, some 50 ms; others are found by walking the tree",
+};
+
 /// Reads open connections.
 pub(super) const READOUT: Probe = Probe {
     name: "readout",

@@ -46,7 +46,7 @@ struct LinkAttributes {
 ///
 /// # Safety
 /// Implement it only for such types.
-pub(super) unsafe trait Plain: Copy + Default {}
+pub(super) unsafe trait Plain: Copy {}
 
 // SAFETY: integers only; padding is explicit and sizes are asserted where they are declared.
 unsafe impl Plain for insight_ebpf::abi::FlowKey {}
@@ -57,6 +57,8 @@ unsafe impl Plain for insight_ebpf::abi::LiveSocket {}
 // SAFETY: as above.
 unsafe impl Plain for insight_ebpf::abi::Moved {}
 // SAFETY: as above.
+unsafe impl Plain for insight_ebpf::abi::Birth {}
+// SAFETY: as above.
 unsafe impl Plain for insight_ebpf::abi::Watermark {}
 // SAFETY: an integer.
 unsafe impl Plain for u64 {}
@@ -64,16 +66,23 @@ unsafe impl Plain for u64 {}
 unsafe impl Plain for u8 {}
 
 /// Every entry of a hash map, in about (entries / 4096) system calls.
-pub(super) fn entries<K: Plain, V: Plain>(map: BorrowedFd<'_>) -> io::Result<Vec<(K, V)>> {
+pub(super) fn entries<K: Plain + Default, V: Plain + Default>(
+    map: BorrowedFd<'_>,
+) -> io::Result<Vec<(K, V)>> {
     walk(map, MAP_LOOKUP_BATCH)
 }
 
 /// Empties a hash map.
-pub(super) fn clear<K: Plain, V: Plain>(map: BorrowedFd<'_>) -> io::Result<usize> {
+pub(super) fn clear<K: Plain + Default, V: Plain + Default>(
+    map: BorrowedFd<'_>,
+) -> io::Result<usize> {
     walk::<K, V>(map, MAP_LOOKUP_AND_DELETE_BATCH).map(|entries| entries.len())
 }
 
-fn walk<K: Plain, V: Plain>(map: BorrowedFd<'_>, command: libc::c_long) -> io::Result<Vec<(K, V)>> {
+fn walk<K: Plain + Default, V: Plain + Default>(
+    map: BorrowedFd<'_>,
+    command: libc::c_long,
+) -> io::Result<Vec<(K, V)>> {
     let mut keys = vec![K::default(); BATCH as usize];
     let mut values = vec![V::default(); BATCH as usize];
     let mut found = Vec::new();

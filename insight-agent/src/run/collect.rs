@@ -12,7 +12,7 @@ use crate::boot;
 use crate::cgroups::{Sample, Stats, Tree};
 use crate::config::Config;
 use crate::flows::{Accounts, Baseline, Live, Taken, batch_columns};
-use crate::kernel::Kernel;
+use crate::kernel::{Births, Kernel};
 use crate::status::{FlowMap, Status};
 
 /// The longest time that a batch says it covers, milliseconds: 30 days, well below what an aggregator takes.
@@ -40,6 +40,8 @@ pub(super) struct Collector {
     accounts: Accounts,
     state: State,
     tree: Tree,
+    /// None where the paths that the kernel gives are not those below the mount.
+    births: Option<Births>,
     stats: Stats,
     samples: Vec<Sample>,
     from_unix_ms: i64,
@@ -52,6 +54,7 @@ impl Collector {
             accounts: Accounts::default(),
             state: State::default(),
             tree: Tree::new(config.cgroup_root.clone(), config.cgroup_mount.clone()),
+            births: None,
             stats: Stats::new(config.cgroup_mount.clone(), config.cgroup_v1.clone()),
             samples: Vec::new(),
             from_unix_ms: boot::now_unix_ms(),
@@ -112,6 +115,18 @@ impl Collector {
         Ok(self.state.sequence.max(durable))
     }
 
+    /// From now on names come with the births of cgroups.
+    pub(super) fn watch(&mut self, births: Births) {
+        self.births = Some(births);
+    }
+
+    /// Takes the names of cgroups that were made since the last call.
+    fn learn(&mut self) {
+        if let Some(births) = &mut self.births {
+            births.take(|id, path| self.tree.born(id, path));
+        }
+    }
+
     /// Whose counts these are.
     pub(super) fn state(&self) -> &State {
         &self.state
@@ -128,6 +143,7 @@ impl Collector {
         self.last.readout = before_sockets.elapsed();
         self.last.flow_map.used = closed.len() as u64;
         self.accounts.update(&closed, has_readout.then_some(&live));
+        self.learn();
         self.samples = self
             .stats
             .sample(&mut self.tree)
@@ -186,6 +202,7 @@ impl Collector {
         let overflow = kernel.overflow()?;
         self.last.flow_map.dropped_updates = overflow.updates;
         self.last.flow_map.size = u64::from(kernel.max_flows());
+        self.learn();
         let cgroups: HashSet<u64> = rows.iter().map(|row| row.key.cgroup).collect();
         // A clock may step: back, or by decades when a machine without a battery meets its time server.
         let to_unix_ms = boot::now_unix_ms().max(self.from_unix_ms);

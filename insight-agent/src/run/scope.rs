@@ -31,6 +31,11 @@ impl Scope {
         Ok(Self::new(inode(root)?, inode(mount)?, below))
     }
 
+    /// Whether a mount shows the whole tree, so that a path from its root is one from the kernel's root.
+    pub(super) fn is_whole(mount: &Path) -> bool {
+        std::fs::metadata(mount).is_ok_and(|data| data.ino() == ROOT_INODE)
+    }
+
     fn new(root: u64, mount: u64, below: usize) -> Self {
         let level = match (root, mount) {
             (ROOT_INODE, _) => 0,

@@ -13,6 +13,7 @@ use tracing::{info, warn};
 
 use super::Agent;
 use super::collect::Collector;
+use super::scope::Scope;
 use crate::boot;
 use crate::config::Config;
 use crate::kernel::{Kernel, LoadOptions};
@@ -37,7 +38,7 @@ impl Session {
     ) -> Result<Self> {
         let resumes = options.resume;
         let mut collector = Collector::new(config);
-        let (mut kernel, collector) = tokio::task::spawn_blocking(move || -> Result<_> {
+        let (mut kernel, mut collector) = tokio::task::spawn_blocking(move || -> Result<_> {
             let mut kernel = Kernel::load(&options)?;
             if resumes {
                 collector.take_over(&kernel)?;
@@ -51,6 +52,9 @@ impl Session {
         super::free_memory();
         tell(&kernel, status)?;
         let doorbell = kernel.doorbell()?;
+        if Scope::is_whole(&config.cgroup_mount) {
+            collector.watch(kernel.births()?);
+        }
         let outbox = Arc::new(if resumes {
             Outbox::resuming()
         } else {

@@ -91,6 +91,21 @@ fn detail(graph: &v1::Graph) -> String {
             by(&edge.server_view)
         );
     }
+    for (name, times) in TIMES {
+        let by = |view: &Option<v1::EdgeView>| {
+            let times = view.as_ref().and_then(times);
+            times.map_or_else(
+                || "unknown".to_owned(),
+                |times| format!("{} < {}", micros(times.p50_us), micros(times.p99_us)),
+            )
+        };
+        let _ = writeln!(
+            text,
+            "{name:<20} {:>20} {:>20}",
+            by(&edge.client_view),
+            by(&edge.server_view)
+        );
+    }
     for gap in &graph.gaps {
         let node = if gap.node.is_empty() {
             "all nodes"
@@ -105,7 +120,7 @@ fn detail(graph: &v1::Graph) -> String {
 /// Name of a count, and the count.
 type Count = (&'static str, fn(&v1::EdgeView) -> u64);
 
-const COUNTS: [Count; 11] = [
+const COUNTS: [Count; 14] = [
     ("connections opened", |view| view.connections_opened),
     ("connections closed", |view| view.connections_closed),
     ("connections active", |view| view.active),
@@ -117,7 +132,26 @@ const COUNTS: [Count; 11] = [
     ("bytes sent", |view| view.bytes_sent),
     ("bytes received", |view| view.bytes_received),
     ("retransmits", |view| view.retransmits),
+    ("  of handshakes", |view| view.syn_retransmits),
+    ("bytes sent again", |view| view.bytes_retransmitted),
+    ("resets", |view| view.resets),
 ];
+
+/// Name of some times, and the times.
+type Kind = (&'static str, fn(&v1::EdgeView) -> Option<v1::Times>);
+
+const TIMES: [Kind; 2] = [
+    ("round trip p50 < p99", |view| view.rtt),
+    ("connect    p50 < p99", |view| view.connect),
+];
+
+fn micros(us: u32) -> String {
+    match us {
+        0..1_000 => format!("{us} µs"),
+        1_000..1_000_000 => format!("{:.1} ms", f64::from(us) / 1e3),
+        _ => format!("{:.1} s", f64::from(us) / 1e6),
+    }
+}
 
 fn failures(view: &v1::EdgeView) -> v1::Failures {
     view.failures.unwrap_or_default()

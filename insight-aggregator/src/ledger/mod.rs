@@ -1,12 +1,14 @@
-//! The durable record of what was counted, one row a flow end and minute.
+//! The durable record of what was counted, by flow end and minute.
 //!
 //! A commit is planned against what is in memory (`plan`), written as one atomic batch (`tables`, `codec`), and only then
-//! taken into memory (`state`). Rows hold what the minute has counted so far, so writing one again is harmless. The newest
-//! minutes are answered from memory, older ones from the store (`stored`, `window`); both give the same answer.
+//! taken into memory (`state`). What a report adds to its minute's rows is written once, in a place of its own, and added up when
+//! it is read; nothing is read to write it. The newest minutes are answered from memory, older ones from the store (`stored`,
+//! `window`); both give the same answer.
 
 mod codec;
 mod earlier;
 mod map;
+mod numbers;
 mod plan;
 mod sequences;
 mod state;

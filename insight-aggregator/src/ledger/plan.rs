@@ -7,14 +7,14 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::Outcome;
-use super::codec::KeyHasher;
+use super::codec::{KeyEncoder, Named, RowWriter, hash_key};
 use super::map::{RowHash, RowMap};
+use super::numbers::NewNumbers;
 use super::sequences::NodeSequences;
-use super::state::{Agent, Cell, Cells, Entities, State, Widen as _, span_of};
+use super::state::{Agent, Cells, Entities, State, span_of};
 use super::stats::Counts;
-use crate::model::{
-    Counters, Coverage, Entity, EntityId, Metrics, Minute, Report, RowKey, Sum, UnixMs,
-};
+use crate::model::{Counters, Coverage, Entity, EntityId, Metrics, Minute, Report, RowKey, UnixMs};
+use crate::store::WindowId;
 
 /// A report may end so far in the future, milliseconds: clocks that NTP keeps differ by less. What ends later is taken as
 /// of now.
@@ -23,28 +23,38 @@ const MAX_AHEAD: i64 = 5_000;
 /// Coverages kept of one agent in one minute: an agent that exports each 100 ms has 600.
 const MAX_COVERAGES: usize = 600;
 
-/// A row that changed.
+/// What a report adds to a row.
 pub(super) struct StagedRow {
-    /// As it is after the commit.
-    pub(super) cell: Cell,
-    /// What the commit adds to it; `active` is the newest.
-    pub(super) delta: Counters,
-    /// The report that touched it last: rows of one report with one key exist at the same time.
-    report: usize,
+    pub(super) hash: RowHash,
+    pub(super) key: RowKey,
+    pub(super) counters: Counters,
 }
 
-/// What changed in one minute, as it is after the commit.
+/// The rows of a report, each key once.
+pub(super) struct StagedRows {
+    pub(super) agent: Agent,
+    pub(super) sequence: u64,
+    /// The time that they cover within their minute.
+    pub(super) from: UnixMs,
+    pub(super) to: UnixMs,
+    pub(super) rows: Vec<StagedRow>,
+    /// The rows as they are stored.
+    pub(super) values: Vec<Vec<u8>>,
+}
+
+/// What changed in one minute: rows by what is added to them, the others as they are after the commit.
 #[derive(Default)]
 pub(super) struct StagedCells {
-    pub(super) rows: RowMap<StagedRow>,
+    pub(super) rows: Vec<StagedRows>,
     pub(super) metrics: HashMap<EntityId, Metrics>,
     pub(super) coverage: HashMap<Agent, Vec<Coverage>>,
 }
 
-/// What a commit changes, as it is after the commit.
+/// What a commit changes.
 #[derive(Default)]
 pub(super) struct Changes {
     pub(super) minutes: BTreeMap<Minute, StagedCells>,
+    pub(super) numbers: BTreeMap<WindowId, NewNumbers>,
     pub(super) entities: Entities,
     pub(super) sequences: HashMap<Arc<str>, NodeSequences>,
     pub(super) counts: Counts,
@@ -52,8 +62,6 @@ pub(super) struct Changes {
 
 /// What was stored of a minute before: where it is kept is the caller's matter.
 pub(super) trait Before {
-    /// A row of a minute.
-    fn row(&self, minute: Minute, hash: RowHash) -> Result<Option<Sum>>;
     /// The sample of an entity.
     fn metrics(&self, minute: Minute, id: &EntityId) -> Result<Option<Metrics>>;
     /// The coverage of an agent.
@@ -72,11 +80,12 @@ pub(super) fn plan(
         state,
         before,
         changes: Changes::default(),
-        hasher: KeyHasher::default(),
+        encoder: KeyEncoder::default(),
+        seen: RowMap::default(),
     };
     let mut outcomes = Vec::with_capacity(reports.len());
-    for (index, report) in reports.into_iter().enumerate() {
-        outcomes.push(planner.report(index, report, now, retention)?);
+    for report in reports {
+        outcomes.push(planner.report(report, now, retention)?);
     }
     Ok((outcomes, planner.changes))
 }
@@ -85,17 +94,13 @@ struct Planner<'a> {
     state: &'a State,
     before: &'a dyn Before,
     changes: Changes,
-    hasher: KeyHasher,
+    encoder: KeyEncoder,
+    /// Places of a report's rows; only there to be used again.
+    seen: RowMap<usize>,
 }
 
 impl<'a> Planner<'a> {
-    fn report(
-        &mut self,
-        index: usize,
-        mut report: Report,
-        now: UnixMs,
-        retention: i64,
-    ) -> Result<Outcome> {
+    fn report(&mut self, mut report: Report, now: UnixMs, retention: i64) -> Result<Outcome> {
         let outcome = self.judge(&report, now);
         match outcome {
             Outcome::Duplicate => self.changes.counts.duplicates += 1,
@@ -118,7 +123,7 @@ impl<'a> Planner<'a> {
         }
         coverage.from = coverage.from.clamp(0, coverage.to);
         self.changes.counts.rows += report.rows.len() as u64;
-        self.store(index, report)?;
+        self.store(report)?;
         Ok(outcome)
     }
 
@@ -151,63 +156,79 @@ impl<'a> Planner<'a> {
             .map_or_else(|| name.into(), |(known, _)| Arc::clone(known))
     }
 
-    fn store(&mut self, index: usize, report: Report) -> Result<()> {
+    fn store(&mut self, report: Report) -> Result<()> {
         // The end of a report is the first moment that it does not cover.
         let minute = Minute::of(report.coverage.to - 1);
         let agent = (self.node_name(&report.node), report.epoch);
-        self.coverage(minute, agent, report.coverage)?;
-        self.rows(index, minute, report.coverage, report.rows)?;
+        self.coverage(minute, agent.clone(), report.coverage)?;
+        let rows = self.each_once(report.rows);
+        if !rows.is_empty() {
+            let from = report.coverage.from.max(minute.start());
+            let to = report.coverage.to;
+            let values = self.written(minute, RowWriter::new(minute, from, to), &rows);
+            let staged = StagedRows {
+                agent,
+                sequence: report.sequence,
+                from,
+                to,
+                rows,
+                values,
+            };
+            let cells = self.changes.minutes.entry(minute).or_default();
+            cells.rows.push(staged);
+        }
         self.metrics(minute, report.metrics)?;
         self.entities(minute, report.entities);
         Ok(())
     }
 
-    fn rows(
-        &mut self,
-        index: usize,
-        minute: Minute,
-        coverage: Coverage,
-        rows: Vec<(RowKey, Counters)>,
-    ) -> Result<()> {
-        let first_seen = coverage.from.max(minute.start());
-        let staged = &mut self.changes.minutes.entry(minute).or_default().rows;
-        staged.reserve(rows.len());
-        let known = self.state.minutes.get(&minute);
+    /// Rows of one report with one key exist at the same time: they become one.
+    fn each_once(&mut self, rows: Vec<(RowKey, Counters)>) -> Vec<StagedRow> {
+        let mut staged: Vec<StagedRow> = Vec::with_capacity(rows.len());
+        self.seen.clear();
+        self.seen.reserve(rows.len());
         for (key, counters) in rows {
-            let hash = self.hasher.hash(&key);
-            match staged.entry(hash) {
-                Entry::Occupied(entry) => {
-                    let row = entry.into_mut();
-                    row.add(index, counters);
-                    row.cell.sum.widen(first_seen, coverage.to);
-                }
-                Entry::Vacant(entry) => {
-                    let cell = known.and_then(|cells| cells.rows.get(&hash));
-                    let sum = match cell {
-                        Some(cell) => Some(cell.sum),
-                        None if minute >= self.state.floor => None,
-                        None => self.before.row(minute, hash)?,
-                    };
-                    let key = cell
-                        .map(|cell| &cell.key)
-                        .or_else(|| self.state.totals.key(hash))
-                        .map_or_else(|| Arc::new(key), Arc::clone);
-                    let mut sum = sum.unwrap_or(Sum {
-                        counters: Counters::default(),
-                        first_seen,
-                        last_seen: coverage.to,
-                    });
-                    sum.counters += counters;
-                    sum.widen(first_seen, coverage.to);
-                    entry.insert(StagedRow {
-                        cell: Cell { key, sum },
-                        delta: counters,
-                        report: index,
+            let hash = hash_key(self.encoder.encode(&key));
+            match self.seen.entry(hash) {
+                Entry::Occupied(place) => staged[*place.get()].counters.add_peer(&counters),
+                Entry::Vacant(place) => {
+                    place.insert(staged.len());
+                    staged.push(StagedRow {
+                        hash,
+                        key,
+                        counters,
                     });
                 }
             }
         }
-        Ok(())
+        staged
+    }
+
+    /// The rows as they are stored. Numbers are only given in minutes that memory holds: who reads an older one from the store
+    /// then has all the numbers in it, whatever is committed meanwhile.
+    fn written(&mut self, minute: Minute, mut to: RowWriter, rows: &[StagedRow]) -> Vec<Vec<u8>> {
+        let span = span_of(minute);
+        let known = self.state.numbers.get(&span);
+        let mut new = (minute >= self.state.floor).then(|| {
+            let numbers = &mut self.changes.numbers;
+            numbers
+                .entry(span)
+                .or_insert_with(|| NewNumbers::after(known))
+        });
+        for row in rows {
+            let known = known.and_then(|known| known.get(&row.hash)).copied();
+            let number = new.as_mut().and_then(|new| {
+                known.or_else(|| new.of(row.hash, || self.encoder.encode(&row.key)))
+            });
+            match number {
+                Some(number) => to.push(Named::Number(number), &row.counters),
+                None => to.push(Named::Key(self.encoder.encode(&row.key)), &row.counters),
+            }
+            if number.is_none() && new.is_some() {
+                self.changes.counts.unnumbered_rows += 1;
+            }
+        }
+        to.finish()
     }
 
     fn metrics(&mut self, minute: Minute, metrics: Vec<(EntityId, Metrics)>) -> Result<()> {
@@ -266,19 +287,5 @@ impl<'a> Planner<'a> {
 
     fn cells(&self, minute: Minute) -> Option<&'a Cells> {
         self.state.minutes.get(&minute)
-    }
-}
-
-impl StagedRow {
-    /// Adds more of a row that this commit has touched.
-    fn add(&mut self, report: usize, counters: Counters) {
-        if self.report == report {
-            self.cell.sum.counters.add_peer(&counters);
-            self.delta.add_peer(&counters);
-        } else {
-            self.cell.sum.counters += counters;
-            self.delta += counters;
-            self.report = report;
-        }
     }
 }

@@ -1,18 +1,20 @@
 //! What the ledger has in memory: the newest minutes, and what is needed to judge and to name.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
 
 use super::earlier::{Earlier, expected};
-use super::map::RowMap;
+use super::map::{RowHash, RowMap};
+use super::numbers::Numbers;
 use super::plan::Changes;
 use super::sequences::Sequences;
 use super::stats::{Counts, Stats};
 use super::stored::{Known, Stored};
 use super::totals::TotalRows;
-use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, RowKey, Sum, UnixMs};
+use crate::model::{Counters, Coverage, Entity, EntityId, Metrics, Minute, RowKey, Sum, UnixMs};
 use crate::store::WindowId;
 
 /// Minutes in memory, the open one included: the 15 minutes that readers ask for by default, and the open one.
@@ -36,6 +38,33 @@ pub(super) struct Cells {
     pub(super) coverage: HashMap<Agent, Vec<Coverage>>,
 }
 
+impl Cells {
+    /// Adds what one report counted of a row in some time of the minute.
+    pub(super) fn add(
+        &mut self,
+        hash: RowHash,
+        counters: Counters,
+        [from, to]: [UnixMs; 2],
+        key: impl FnOnce() -> Arc<RowKey>,
+    ) {
+        match self.rows.entry(hash) {
+            Entry::Occupied(cell) => {
+                let sum = &mut cell.into_mut().sum;
+                sum.counters += counters;
+                sum.widen(from, to);
+            }
+            Entry::Vacant(place) => {
+                let sum = Sum {
+                    counters,
+                    first_seen: from,
+                    last_seen: to,
+                };
+                place.insert(Cell { key: key(), sum });
+            }
+        }
+    }
+}
+
 /// What was counted, by minute.
 pub(super) type Minutes = BTreeMap<Minute, Cells>;
 
@@ -51,6 +80,8 @@ pub(super) struct State {
     earlier: Earlier,
     /// Of the spans from the floor's on: what the store holds.
     pub(super) entities: Entities,
+    /// Of the same spans: the numbers of row keys.
+    pub(super) numbers: BTreeMap<WindowId, Numbers>,
     pub(super) sequences: Sequences,
     pub(super) totals: TotalRows,
     pub(super) counts: Counts,
@@ -96,6 +127,7 @@ impl State {
             minutes: Minutes::new(),
             earlier: Earlier::default(),
             entities: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             sequences: Sequences::default(),
             totals: TotalRows::new(now),
             counts: Counts::default(),
@@ -116,6 +148,9 @@ impl State {
                     state.minutes.insert(minute, cells);
                 }
             }
+            state
+                .numbers
+                .insert(span, stored.numbers(span, &mut known)?);
             let entities = stored.entities(span, &mut known, |_| true)?;
             for entity in &entities {
                 state.totals.name(entity, true);
@@ -139,10 +174,14 @@ impl State {
             self.spans.insert(span_of(minute));
             let in_memory = minute >= self.floor;
             let mut cells = in_memory.then(|| self.minutes.entry(minute).or_default());
-            for (hash, row) in staged.rows {
-                self.totals.add(hash, &row.cell.key, row.delta, now);
-                if let Some(cells) = &mut cells {
-                    cells.rows.insert(hash, row.cell);
+            for rows in staged.rows {
+                let (from, to) = (rows.from, rows.to);
+                for row in rows.rows {
+                    let known = self.totals.add(row.hash, &row.key, row.counters, now);
+                    if let Some(cells) = &mut cells {
+                        let key = || known.map_or_else(|| Arc::new(row.key), Arc::clone);
+                        cells.add(row.hash, row.counters, [from, to], key);
+                    }
                 }
             }
             if let Some(cells) = cells {
@@ -151,6 +190,9 @@ impl State {
             } else {
                 self.earlier.note(&staged.coverage);
             }
+        }
+        for (span, new) in changes.numbers {
+            self.numbers.entry(span).or_default().extend(new.numbers);
         }
         for (span, entities) in changes.entities {
             let in_memory = span >= span_of(self.floor);
@@ -175,6 +217,7 @@ impl State {
         }
         self.floor = floor;
         self.entities = self.entities.split_off(&span_of(floor));
+        self.numbers = self.numbers.split_off(&span_of(floor));
         let kept = self.minutes.split_off(&floor);
         let old = std::mem::replace(&mut self.minutes, kept);
         for cells in old.values() {
@@ -191,6 +234,7 @@ impl State {
             .retain(|minute, _| end_of(span_of(*minute)) > kept_from);
         self.entities.retain(|span, _| end_of(*span) > kept_from);
         self.earlier.keep_after(kept_from);
+        self.numbers.retain(|span, _| end_of(*span) > kept_from);
         self.sequences.forget(kept_from);
         self.counts.windows_dropped += dropped as u64;
     }

@@ -44,6 +44,8 @@ pub struct Counts {
     pub future_reports: u64,
     /// Coverages joined with the one before because a minute had too many.
     pub coverages_joined: u64,
+    /// Rows stored with their whole key because their span has no number left.
+    pub unnumbered_rows: u64,
     /// Windows of all tables dropped because the retention was over.
     pub windows_dropped: u64,
 }
@@ -59,6 +61,7 @@ impl AddAssign for Counts {
         self.late_rows += more.late_rows;
         self.future_reports += more.future_reports;
         self.coverages_joined += more.coverages_joined;
+        self.unnumbered_rows += more.unnumbered_rows;
         self.windows_dropped += more.windows_dropped;
     }
 }

@@ -4,14 +4,16 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
+use super::codec::{Named, hash_key};
 use super::map::{RowHash, RowMap};
+use super::numbers::{KeyNumber, Numbers};
 use super::plan::Before;
 use super::sequences::{NodeSequences, Sequences};
-use super::state::{Agent, Cell, Cells, span_of};
+use super::state::{Agent, Cells, span_of};
 use super::{codec, tables};
-use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, RowKey, Sum, UnixMs};
+use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, RowKey, UnixMs};
 use crate::store::{Row, Scan, Store, WindowId};
 
 /// Keeps what is read many times once.
@@ -19,7 +21,11 @@ use crate::store::{Row, Scan, Store, WindowId};
 pub(super) struct Known {
     names: HashSet<Arc<str>>,
     keys: RowMap<Arc<RowKey>>,
+    /// The numbered keys of the span that was read last.
+    numbered: Option<(WindowId, Vec<HashedKey>)>,
 }
+
+type HashedKey = (RowHash, Arc<RowKey>);
 
 impl Known {
     fn name(&mut self, name: &str) -> Arc<str> {
@@ -31,14 +37,15 @@ impl Known {
         name
     }
 
-    /// The key of a row, which is decoded only the first time.
-    fn key(&mut self, hash: RowHash, bytes: &[u8]) -> Result<Arc<RowKey>> {
+    /// A key, which is decoded only the first time.
+    fn key(&mut self, bytes: &[u8]) -> Result<HashedKey> {
+        let hash = hash_key(bytes);
         if let Some(known) = self.keys.get(&hash) {
-            return Ok(Arc::clone(known));
+            return Ok((hash, Arc::clone(known)));
         }
         let key = Arc::new(codec::decode_key(bytes, |name| self.name(name))?);
         self.keys.insert(hash, Arc::clone(&key));
-        Ok(key)
+        Ok((hash, key))
     }
 }
 
@@ -49,13 +56,25 @@ impl Stored<'_> {
     /// A minute; nothing when the store has none.
     pub(super) fn minute(&self, minute: Minute, known: &mut Known) -> Result<Cells> {
         let mut cells = Cells::default();
+        let numbered = self.numbered(span_of(minute), known)?;
         self.each(tables::EDGES, minute, |row| {
-            let hash = hash(&row.clustering)?;
-            let (sum, key) = codec::decode_sum(minute, &row.value)?;
-            let key = known.key(hash, key)?;
-            cells.rows.insert(hash, Cell { key, sum });
-            Ok(())
+            codec::each_row(minute, &row.value, |key, counters, seen| {
+                match key {
+                    Named::Number(number) => {
+                        let (hash, key) = numbered
+                            .get(number as usize)
+                            .with_context(|| format!("no key has the number {number}"))?;
+                        cells.add(*hash, counters, seen, || Arc::clone(key));
+                    }
+                    Named::Key(key) => {
+                        let (hash, key) = known.key(key)?;
+                        cells.add(hash, counters, seen, || key);
+                    }
+                }
+                Ok(())
+            })
         })?;
+        known.numbered = Some((span_of(minute), numbered));
         self.each(tables::METRICS, minute, |row| {
             let id = known.name(std::str::from_utf8(&row.clustering)?);
             cells.metrics.insert(id, codec::decode_metrics(&row.value)?);
@@ -88,6 +107,41 @@ impl Stored<'_> {
         });
         codec::located(taken, table, window)?;
         Ok(of_minute)
+    }
+
+    /// The keys of a span by their numbers; taken out of `known` when it has them.
+    fn numbered(&self, span: WindowId, known: &mut Known) -> Result<Vec<HashedKey>> {
+        if let Some((of, numbered)) = known.numbered.take()
+            && of == span
+        {
+            return Ok(numbered);
+        }
+        let scan = Scan::partition(tables::EDGES, span, tables::of_keys());
+        let mut numbered = Vec::new();
+        let keys = self.0.scan(&scan)?.into_iter().try_for_each(|row| {
+            let first: [u8; 4] = row.clustering.as_slice().try_into()?;
+            let first = KeyNumber::from_be_bytes(first);
+            ensure!(
+                first as usize == numbered.len(),
+                "row keys from number {first} on follow {} others",
+                numbered.len()
+            );
+            codec::each_key(&row.value, |key| {
+                numbered.push(known.key(key)?);
+                Ok(())
+            })
+        });
+        codec::located(keys, tables::EDGES, span)?;
+        Ok(numbered)
+    }
+
+    /// The numbers of a span's keys.
+    pub(super) fn numbers(&self, span: WindowId, known: &mut Known) -> Result<Numbers> {
+        let numbered = self.numbered(span, known)?;
+        let hashes = numbered.iter().map(|(hash, _)| *hash);
+        let numbers = hashes.zip(0..).collect();
+        known.numbered = Some((span, numbered));
+        Ok(numbers)
     }
 
     fn each(
@@ -166,15 +220,8 @@ impl Stored<'_> {
     }
 }
 
-/// Rows are asked for one by one: few reports are so late.
+/// Asked for one by one: few reports are so late.
 impl Before for Stored<'_> {
-    fn row(&self, minute: Minute, hash: RowHash) -> Result<Option<Sum>> {
-        let clustering = hash.to_be_bytes().to_vec();
-        self.one(tables::EDGES, minute, clustering, |value| {
-            Ok(codec::decode_sum(minute, value)?.0)
-        })
-    }
-
     fn metrics(&self, minute: Minute, id: &EntityId) -> Result<Option<Metrics>> {
         let clustering = id.as_bytes().to_vec();
         self.one(tables::METRICS, minute, clustering, codec::decode_metrics)
@@ -185,9 +232,4 @@ impl Before for Stored<'_> {
         let known = self.one(tables::COVERAGE, minute, clustering, codec::decode_coverage)?;
         Ok(known.unwrap_or_default())
     }
-}
-
-fn hash(clustering: &[u8]) -> Result<RowHash> {
-    let hash = clustering.try_into().context("a row's key is no hash")?;
-    Ok(RowHash::from_be_bytes(hash))
 }

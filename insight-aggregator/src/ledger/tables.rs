@@ -2,7 +2,8 @@
 //!
 //! | table | window | partition | clustering | value |
 //! |---|---|---|---|---|
-//! | `edge_1m` | span | minute | hash of the row's key | the key and what the minute counted so far |
+//! | `edge_1m` | span | minute | node, epoch, sequence, part | what one report added to rows, by the numbers of their keys |
+//! | | | `keys` | number of the first | row keys, in order of their numbers |
 //! | `metric_1m` | span | minute | entity id | its newest sample of the minute |
 //! | `coverage_1m` | span | minute | node, epoch | what the agent could see |
 //! | `entity` | span | – | entity id | the newest description of the span |
@@ -11,7 +12,7 @@
 use std::ops::Bound;
 
 use super::codec;
-use super::plan::Changes;
+use super::plan::{Changes, StagedRows};
 use super::state::{Agent, span_of};
 use crate::model::Minute;
 use crate::store::{Put, WindowId};
@@ -36,6 +37,11 @@ pub(super) const FOREVER: WindowId = 0;
 /// The partition of a minute.
 pub(super) fn of_minute(minute: Minute) -> Vec<u8> {
     minute.0.to_be_bytes().to_vec()
+}
+
+/// The partition of a span's row keys, among those of its minutes in [`EDGES`].
+pub(super) fn of_keys() -> Vec<u8> {
+    b"keys".to_vec()
 }
 
 /// The one partition of a span's [`ENTITIES`].
@@ -69,15 +75,26 @@ pub(super) fn agent(clustering: &[u8]) -> Option<(&str, u64)> {
     Some((std::str::from_utf8(node).ok()?, u64::from_be_bytes(*epoch)))
 }
 
+/// The clustering key of a part of a report's rows. A report that is written again takes the same place.
+fn of_rows(rows: &StagedRows, part: u32) -> Vec<u8> {
+    let mut key = of_agent(&rows.agent);
+    key.extend_from_slice(&rows.sequence.to_be_bytes());
+    key.extend_from_slice(&part.to_be_bytes());
+    key
+}
+
 /// Everything that a commit writes.
 pub(super) fn puts(changes: &Changes) -> Vec<Put> {
-    let rows = |cells: &super::plan::StagedCells| {
-        cells.rows.len() + cells.metrics.len() + cells.coverage.len()
-    };
-    let mut puts = Vec::with_capacity(
-        changes.minutes.values().map(rows).sum::<usize>() + changes.sequences.len(),
-    );
-    let mut buffer = Vec::new();
+    let mut puts = Vec::new();
+    for (span, new) in &changes.numbers {
+        puts.extend(new.keys.values().iter().map(|(first, keys)| Put {
+            table: EDGES,
+            window: *span,
+            partition: of_keys(),
+            clustering: first.to_be_bytes().to_vec(),
+            value: keys.clone(),
+        }));
+    }
     for (minute, cells) in &changes.minutes {
         let put = |table, clustering, value| Put {
             table,
@@ -86,10 +103,13 @@ pub(super) fn puts(changes: &Changes) -> Vec<Put> {
             clustering,
             value,
         };
-        puts.extend(cells.rows.iter().map(|(hash, row)| {
-            let value = codec::encode_row(*minute, &row.cell.key, &row.cell.sum, &mut buffer);
-            put(EDGES, hash.to_be_bytes().to_vec(), value)
-        }));
+        for rows in &cells.rows {
+            puts.extend(
+                (0..)
+                    .zip(&rows.values)
+                    .map(|(part, value)| put(EDGES, of_rows(rows, part), value.clone())),
+            );
+        }
         puts.extend(cells.metrics.iter().map(|(id, sample)| {
             put(
                 METRICS,

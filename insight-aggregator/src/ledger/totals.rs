@@ -55,27 +55,35 @@ impl TotalRows {
         }
     }
 
-    /// Adds what a commit added to a row.
-    pub(super) fn add(&mut self, hash: RowHash, key: &Arc<RowKey>, delta: Counters, now: UnixMs) {
+    /// Adds what a report added to a row; the row's key, to be kept in memory once, unless there is no room for the row.
+    pub(super) fn add(
+        &mut self,
+        hash: RowHash,
+        key: &RowKey,
+        delta: Counters,
+        now: UnixMs,
+    ) -> Option<&Arc<RowKey>> {
         let room = self.rows.len() < self.max_rows;
-        if let Some(total) = self.rows.get_mut(&hash) {
-            total.counters += delta;
-            total.changed = now;
-        } else if room {
-            let total = Total {
-                key: Arc::clone(key),
-                counters: delta,
-                changed: now,
-            };
-            self.rows.insert(hash, total);
-        } else {
-            self.overflowed += 1;
+        match self.rows.entry(hash) {
+            Entry::Occupied(total) => {
+                let total = total.into_mut();
+                total.counters += delta;
+                total.changed = now;
+                Some(&total.key)
+            }
+            Entry::Vacant(place) if room => {
+                let total = Total {
+                    key: Arc::new(key.clone()),
+                    counters: delta,
+                    changed: now,
+                };
+                Some(&place.insert(total).key)
+            }
+            Entry::Vacant(_) => {
+                self.overflowed += 1;
+                None
+            }
         }
-    }
-
-    /// The key of a row that is known, so that it is kept in memory once.
-    pub(super) fn key(&self, hash: RowHash) -> Option<&Arc<RowKey>> {
-        self.rows.get(&hash).map(|total| &total.key)
     }
 
     /// Takes the description of an entity, in place of the known one when it is the `newest`.
@@ -135,23 +143,23 @@ mod tests {
             opened: 1,
             ..Counters::default()
         };
+        let key = RowKey {
+            side: Side::Client,
+            local: "a".into(),
+            local_addr: [0; 4].into(),
+            remote_addr: [0; 4].into(),
+            port: 0,
+            protocol: Protocol::Tcp,
+            scope: 0,
+        };
         for hash in [1, 2, 3, 1, 3] {
-            let key = Arc::new(RowKey {
-                side: Side::Client,
-                local: "a".into(),
-                local_addr: [0; 4].into(),
-                remote_addr: [0; 4].into(),
-                port: 0,
-                protocol: Protocol::Tcp,
-                scope: 0,
-            });
             totals.add(hash, &key, one, 0);
         }
         let snapshot = totals.snapshot();
         assert_eq!((snapshot.rows.len(), snapshot.overflowed), (2, 2));
         assert_eq!(totals.rows[&1].counters.opened, 2, "known rows still count");
         totals.expire(IDLE + 1, &Entities::new());
-        totals.add(3, &Arc::clone(&snapshot.rows[0].0), one, IDLE + 1);
+        totals.add(3, &key, one, IDLE + 1);
         assert_eq!(totals.len(), 1, "room again");
     }
 }

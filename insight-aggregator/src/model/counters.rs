@@ -2,6 +2,8 @@
 
 use std::ops::AddAssign;
 
+use super::Times;
+
 /// Counts of one end of a flow in some time, from that end's own point of view.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -25,6 +27,16 @@ pub struct Counters {
     pub bytes_received: u64,
     /// Segments sent again by this end.
     pub retransmits: u64,
+    /// Established connections that the other end reset.
+    pub resets: u64,
+    /// Payload bytes sent again by this end.
+    pub bytes_retransmitted: u64,
+    /// Segments of the handshake sent again by this end.
+    pub syn_retransmits: u64,
+    /// Smoothed round-trip times.
+    pub rtt: Times,
+    /// Round-trip times of handshakes.
+    pub connect: Times,
 }
 
 impl Counters {
@@ -61,5 +73,10 @@ impl AddAssign for Counters {
         sum(&mut self.bytes_sent, later.bytes_sent);
         sum(&mut self.bytes_received, later.bytes_received);
         sum(&mut self.retransmits, later.retransmits);
+        sum(&mut self.resets, later.resets);
+        sum(&mut self.bytes_retransmitted, later.bytes_retransmitted);
+        sum(&mut self.syn_retransmits, later.syn_retransmits);
+        self.rtt += later.rtt;
+        self.connect += later.connect;
     }
 }

@@ -5,6 +5,7 @@ mod entity;
 mod report;
 mod row;
 mod time;
+mod times;
 mod window;
 
 pub use counters::Counters;
@@ -12,4 +13,5 @@ pub use entity::{Entity, EntityId, Kind, Level};
 pub use report::{Coverage, Metrics, Report};
 pub use row::{Protocol, RowKey, Side, Sum};
 pub use time::{Minute, UnixMs, now_ms};
+pub use times::{BUCKETS, Times};
 pub use window::{LOOK_BACK_MS, Window};

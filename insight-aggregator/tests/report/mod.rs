@@ -55,6 +55,7 @@ pub(crate) fn batch(hello: &v1::Hello, sequence: u64, port: u32, opened: u64) ->
             bytes_sent: vec![1_000],
             bytes_received: vec![10],
             retransmits: vec![0],
+            ..v1::FlowColumns::default()
         }),
         owners: vec![v1::Owner {
             cgroup_id: 7,

@@ -53,6 +53,33 @@ pub struct FlowTotals {
     pub failed_unreachable: u64,
     /// Connects that failed otherwise, for example closed by the program before they were answered.
     pub failed_other: u64,
+    /// Established connections that the other end reset (`ECONNRESET`, `EPIPE`).
+    pub resets: u64,
+    /// Payload bytes sent again.
+    pub bytes_retransmitted: u64,
+    /// Segments of the handshake sent again: SYNs by a client, SYN-ACKs by a server.
+    pub syn_retransmits: u64,
+    /// Smoothed round-trip times of connections when they closed.
+    pub rtt: Histogram,
+    /// Round-trip times of the handshake: how long a connect took.
+    pub connect: Histogram,
+}
+
+/// Counts of times by their binary order of magnitude; see [`bucket`].
+pub type Histogram = [u32; BUCKETS];
+
+/// Buckets of a [`Histogram`].
+pub const BUCKETS: usize = 16;
+
+/// Which bucket a time belongs to, microseconds. The first holds what is below 32 µs, each further one twice as much, the last what is
+/// 524 ms or more.
+#[inline(always)]
+pub const fn bucket(us: u32) -> usize {
+    if us < 32 {
+        return 0;
+    }
+    let order = (u32::BITS - 1 - us.leading_zeros()) as usize - 4;
+    if order < BUCKETS { order } else { BUCKETS - 1 }
 }
 
 /// Bytes and retransmits of some sockets. The map `BASELINE`: what the open connections of a flow had moved before counting began.
@@ -65,6 +92,8 @@ pub struct Moved {
     pub bytes_received: u64,
     /// Segments sent again.
     pub retransmits: u64,
+    /// Payload bytes sent again.
+    pub bytes_retransmitted: u64,
 }
 
 /// The map `OVERFLOW`, one entry: what found no room in `FLOWS`.
@@ -82,7 +111,21 @@ const _: () = {
     assert!(core::mem::offset_of!(FlowKey, local) == 16);
     assert!(core::mem::offset_of!(FlowKey, port) == 48);
     assert!(core::mem::offset_of!(FlowKey, padding) == 52);
-    assert!(size_of::<FlowTotals>() == 72 && align_of::<FlowTotals>() == 8);
+    assert!(size_of::<FlowTotals>() == 224 && align_of::<FlowTotals>() == 8);
     assert!(core::mem::offset_of!(FlowTotals, failed_refused) == 40);
-    assert!(size_of::<Overflow>() == 80);
+    assert!(core::mem::offset_of!(FlowTotals, rtt) == 96);
+    assert!(size_of::<Overflow>() == 232);
+    assert!(size_of::<Moved>() == 32 && align_of::<Moved>() == 8);
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_bucket_is_twice_as_wide() {
+        assert_eq!([0, 1, 31].map(bucket), [0; 3]);
+        assert_eq!([32, 63, 64, 127].map(bucket), [1, 1, 2, 2]);
+        assert_eq!([524_287, 524_288, u32::MAX].map(bucket), [14, 15, 15]);
+    }
+}

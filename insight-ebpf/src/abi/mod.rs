@@ -3,13 +3,18 @@
 //! Both sides are built from these files, and [`VERSION`] names the layout where it outlives a build: in the path of the pinned
 //! maps. Values may grow at their end, and a version reads those before it; the flow's key is for ever.
 
+mod birth;
 mod flow;
 mod offsets;
 mod settings;
 mod socket;
 mod state;
 
-pub use flow::{FlowKey, FlowTotals, Moved, Overflow, PROTOCOL_TCP, ROLE_CLIENT, ROLE_SERVER};
+pub use birth::{BIRTH_PATH, Birth};
+pub use flow::{
+    BUCKETS, FlowKey, FlowTotals, Histogram, Moved, Overflow, PROTOCOL_TCP, ROLE_CLIENT,
+    ROLE_SERVER, bucket,
+};
 pub use offsets::Offsets;
 pub use settings::{PHASE_BASELINE, PHASE_COUNTING, SCOPE_ANY_LEVEL, SCOPE_MAX_LEVEL, Settings};
 pub use socket::{LiveSocket, MARK_CLOSED, MARK_NEW, MARK_OLD};

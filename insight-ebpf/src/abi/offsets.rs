@@ -44,10 +44,16 @@ pub struct Offsets {
     pub bytes_received: u32,
     /// `tcp_sock.total_retrans`
     pub total_retrans: u32,
+    /// `tcp_sock.srtt_us`: eight times the smoothed round-trip time
+    pub srtt_us: u32,
     /// `net.net_cookie`
     pub net_cookie: u32,
     /// `cgroup.kn`
     pub cgroup_kn: u32,
+    /// `cgroup.root`
+    pub cgroup_root: u32,
+    /// `cgroup_root.hierarchy_id`: 0 for cgroup v2
+    pub hierarchy_id: u32,
     /// `cgroup.level`
     pub cgroup_level: u32,
     /// `cgroup.ancestors`, or `cgroup.ancestor_ids` where [`Offsets::ancestors_are_ids`]
@@ -58,4 +64,4 @@ pub struct Offsets {
     pub kn_id: u32,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 26 * 4);
+const _: () = assert!(size_of::<Offsets>() == 29 * 4);

@@ -16,10 +16,12 @@ pub struct LiveSocket {
     pub bytes_received: u64,
     /// Segments sent again.
     pub retransmits: u64,
+    /// Payload bytes sent again.
+    pub bytes_retransmitted: u64,
     /// 1 if the socket is older than the counting and this is what it had moved before: its baseline.
     pub baseline: u32,
-    /// Always 0.
-    pub padding: u32,
+    /// Smoothed round-trip time, microseconds; 0 when there is none yet.
+    pub rtt_us: u32,
 }
 
 /// Value in the map `MARKS`: established while the baseline is taken; everything it moves counts.
@@ -30,7 +32,7 @@ pub const MARK_OLD: u8 = 2;
 pub const MARK_CLOSED: u8 = 3;
 
 const _: () = {
-    assert!(size_of::<LiveSocket>() == 96 && align_of::<LiveSocket>() == 8);
+    assert!(size_of::<LiveSocket>() == 104 && align_of::<LiveSocket>() == 8);
     assert!(core::mem::offset_of!(LiveSocket, socket) == 56);
-    assert!(core::mem::offset_of!(LiveSocket, baseline) == 88);
+    assert!(core::mem::offset_of!(LiveSocket, baseline) == 96);
 };

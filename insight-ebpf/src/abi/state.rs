@@ -1,6 +1,6 @@
 //! What outlives the agent beside the counts: whose they are, and how much of them was reported.
 
-use super::{FlowTotals, Moved};
+use super::FlowTotals;
 
 /// The map `STATE`, one entry: what an agent has to know to go on where another one was killed.
 #[repr(C)]
@@ -56,7 +56,6 @@ const _: () = {
     assert!(size_of::<State>() == 64 && align_of::<State>() == 8);
     assert!(core::mem::offset_of!(State, epoch) == 24);
     assert!(size_of::<Watermark>() == 8 + 2 * size_of::<FlowTotals>());
-    assert!(size_of::<Moved>() == 24 && align_of::<Moved>() == 8);
 };
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the logic needs of the kernel.
 
-use crate::abi::{FlowKey, FlowTotals, PROTOCOL_TCP, ROLE_CLIENT};
+use super::Update;
+use crate::abi::{FlowKey, PROTOCOL_TCP, ROLE_CLIENT};
 
 /// One TCP socket at this moment. Every call reads the kernel's memory, so ask only for what is needed.
 pub trait Socket {
@@ -30,6 +31,10 @@ pub trait Socket {
     fn bytes_received(&self) -> u64;
     /// Segments sent again.
     fn retransmits(&self) -> u64;
+    /// Payload bytes sent again.
+    fn bytes_retransmitted(&self) -> u64;
+    /// Smoothed round-trip time, microseconds; 0 when there is none.
+    fn rtt_us(&self) -> u32;
 
     /// The flow it belongs to if it has this role.
     #[inline(always)]
@@ -55,13 +60,13 @@ pub trait Socket {
 /// The maps that the programs write.
 pub trait Maps {
     /// Adds to a flow that is there; false if it is not.
-    fn add(&self, key: &FlowKey, more: &FlowTotals) -> bool;
-    /// Makes a flow with these totals; false if it is there already or there is no room.
-    fn insert(&self, key: &FlowKey, first: &FlowTotals) -> bool;
+    fn add(&self, key: &FlowKey, more: &Update) -> bool;
+    /// Makes an empty flow; false if it is there already or there is no room.
+    fn insert(&self, key: &FlowKey) -> bool;
     /// Whether a flow is there.
     fn contains(&self, key: &FlowKey) -> bool;
     /// Keeps what found no room.
-    fn overflow(&self, more: &FlowTotals);
+    fn overflow(&self, more: &Update);
     /// Tells the agent that a flow is new.
     fn announce(&self, key: &FlowKey);
     /// Whether the agent is taking the baseline.

@@ -1,7 +1,7 @@
 //! A connection's life: opened, closed or failed, from the changes of its socket's state.
 
-use super::{Maps, Socket};
-use crate::abi::{FlowKey, FlowTotals, MARK_CLOSED, MARK_NEW, MARK_OLD, ROLE_CLIENT, ROLE_SERVER};
+use super::{Maps, Socket, Update};
+use crate::abi::{FlowKey, MARK_CLOSED, MARK_NEW, MARK_OLD, ROLE_CLIENT, ROLE_SERVER};
 
 /// TCP states as the kernel numbers them (`include/net/tcp_states.h`).
 pub mod state {
@@ -17,6 +17,9 @@ pub mod state {
     pub const LISTEN: i32 = 10;
 }
 
+/// `tcp_reset` in net/ipv4/tcp_input.c sets it before the state, `EPIPE` where the other end had finished sending.
+const ECONNRESET: i32 = 104;
+const EPIPE: i32 = 32;
 const ETIMEDOUT: i32 = 110;
 const ECONNREFUSED: i32 = 111;
 const EHOSTUNREACH: i32 = 113;
@@ -48,9 +51,12 @@ fn opened<M: Maps, S: Socket>(maps: &M, socket: &S, old: i32) {
         // The address may have belonged to a socket that is gone.
         maps.remark(socket.address(), MARK_NEW);
     }
-    let once = FlowTotals {
+    let once = Update {
         opened: 1,
-        ..FlowTotals::default()
+        // Nothing else can have been sent again by now.
+        syn_retransmits: socket.retransmits(),
+        connect_us: socket.rtt_us(),
+        ..Update::default()
     };
     let key = socket.key(role);
     if !maps.add(&key, &once) {
@@ -60,7 +66,10 @@ fn opened<M: Maps, S: Socket>(maps: &M, socket: &S, old: i32) {
 
 #[inline(always)]
 fn failed<M: Maps, S: Socket>(maps: &M, socket: &S) {
-    let mut once = FlowTotals::default();
+    let mut once = Update {
+        syn_retransmits: socket.retransmits(),
+        ..Update::default()
+    };
     match socket.error() {
         ECONNREFUSED => once.failed_refused = 1,
         ETIMEDOUT => once.failed_timed_out = 1,
@@ -77,14 +86,17 @@ fn failed<M: Maps, S: Socket>(maps: &M, socket: &S) {
 /// and was not read yet are not: nobody knows how much of them is from before.
 #[inline(always)]
 fn closed<M: Maps, S: Socket>(maps: &M, socket: &S) {
-    let mut once = FlowTotals {
+    let mut once = Update {
         closed: 1,
-        ..FlowTotals::default()
+        resets: u64::from(matches!(socket.error(), ECONNRESET | EPIPE)),
+        rtt_us: socket.rtt_us(),
+        ..Update::default()
     };
     if !maps.taking_baseline() || counts_at_close(maps, socket) {
         once.bytes_sent = socket.bytes_sent();
         once.bytes_received = socket.bytes_received();
         once.retransmits = socket.retransmits();
+        once.bytes_retransmitted = socket.bytes_retransmitted();
     }
     let mut key = socket.key(ROLE_CLIENT);
     if socket.backlog() > 0 {
@@ -125,13 +137,16 @@ pub(super) fn as_server<S: Socket>(socket: &S, client: FlowKey) -> FlowKey {
 
 /// A flow's first update. Scope is checked here only: a flow that is in the map is in scope.
 #[inline(always)]
-fn first<M: Maps, S: Socket>(maps: &M, socket: &S, key: &FlowKey, once: &FlowTotals) {
+fn first<M: Maps, S: Socket>(maps: &M, socket: &S, key: &FlowKey, once: &Update) {
     if !socket.in_scope() {
         return;
     }
-    if maps.insert(key, once) {
-        maps.announce(key);
-    } else if !maps.add(key, once) {
+    // Whoever makes the flow, everybody adds to it.
+    let is_new = maps.insert(key);
+    if !maps.add(key, once) {
         maps.overflow(once);
+    }
+    if is_new {
+        maps.announce(key);
     }
 }

@@ -6,8 +6,10 @@ mod readout;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod update;
 
 pub use kernel::{Maps, Socket};
 pub use life::{on_state_change, state};
 pub use readout::live_socket;
 pub use turns::{Change, Turns};
+pub use update::Update;

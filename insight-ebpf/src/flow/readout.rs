@@ -31,8 +31,9 @@ pub fn live_socket<M: Maps, S: Socket>(maps: &M, socket: &S) -> Option<LiveSocke
         bytes_sent: socket.bytes_sent(),
         bytes_received: socket.bytes_received(),
         retransmits: socket.retransmits(),
+        bytes_retransmitted: socket.bytes_retransmitted(),
         baseline: u32::from(baseline),
-        padding: 0,
+        rtt_us: socket.rtt_us(),
     })
 }
 

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::vec::Vec;
 
 use super::state::{CLOSE, ESTABLISHED, LISTEN, SYN_RECV, SYN_SENT};
-use super::{Maps, Socket, live_socket, on_state_change};
-use crate::abi::{FlowKey, FlowTotals, MARK_CLOSED, ROLE_CLIENT, ROLE_SERVER};
+use super::{Maps, Socket, Update, live_socket, on_state_change};
+use crate::abi::{FlowKey, FlowTotals, MARK_CLOSED, ROLE_CLIENT, ROLE_SERVER, bucket};
 
 const FIN_WAIT2: i32 = 5;
 const LAST_ACK: i32 = 9;
@@ -16,7 +16,7 @@ const LAST_ACK: i32 = 9;
 struct FakeMaps {
     flows: RefCell<BTreeMap<FlowKey, FlowTotals>>,
     room: usize,
-    lost: RefCell<Vec<FlowTotals>>,
+    lost: RefCell<Vec<Update>>,
     announced: RefCell<Vec<FlowKey>>,
     baseline: Cell<bool>,
     marks: RefCell<BTreeMap<u64, u8>>,
@@ -40,7 +40,7 @@ impl FakeMaps {
 }
 
 impl Maps for FakeMaps {
-    fn add(&self, key: &FlowKey, more: &FlowTotals) -> bool {
+    fn add(&self, key: &FlowKey, more: &Update) -> bool {
         self.flows.borrow_mut().get_mut(key).is_some_and(|totals| {
             totals.opened += more.opened;
             totals.closed += more.closed;
@@ -51,16 +51,25 @@ impl Maps for FakeMaps {
             totals.failed_timed_out += more.failed_timed_out;
             totals.failed_unreachable += more.failed_unreachable;
             totals.failed_other += more.failed_other;
+            totals.resets += more.resets;
+            totals.bytes_retransmitted += more.bytes_retransmitted;
+            totals.syn_retransmits += more.syn_retransmits;
+            for (histogram, us) in [
+                (&mut totals.rtt, more.rtt_us),
+                (&mut totals.connect, more.connect_us),
+            ] {
+                histogram[bucket(us)] += u32::from(us > 0);
+            }
             true
         })
     }
 
-    fn insert(&self, key: &FlowKey, first: &FlowTotals) -> bool {
+    fn insert(&self, key: &FlowKey) -> bool {
         let mut flows = self.flows.borrow_mut();
         if flows.contains_key(key) || flows.len() == self.room {
             return false;
         }
-        flows.insert(*key, *first);
+        flows.insert(*key, FlowTotals::default());
         true
     }
 
@@ -68,7 +77,7 @@ impl Maps for FakeMaps {
         self.flows.borrow().contains_key(key)
     }
 
-    fn overflow(&self, more: &FlowTotals) {
+    fn overflow(&self, more: &Update) {
         self.lost.borrow_mut().push(*more);
     }
 
@@ -103,6 +112,7 @@ struct FakeSocket {
     error: i32,
     sent: u64,
     received: u64,
+    rtt_us: u32,
 }
 
 const CLIENT: FakeSocket = FakeSocket {
@@ -113,6 +123,7 @@ const CLIENT: FakeSocket = FakeSocket {
     error: 0,
     sent: 100,
     received: 2_000,
+    rtt_us: 70,
 };
 const SERVER: FakeSocket = FakeSocket {
     address: 0x5e,
@@ -162,6 +173,48 @@ impl Socket for FakeSocket {
     fn retransmits(&self) -> u64 {
         1
     }
+    fn bytes_retransmitted(&self) -> u64 {
+        30
+    }
+    fn rtt_us(&self) -> u32 {
+        self.rtt_us
+    }
+}
+
+#[test]
+fn times_and_retransmissions_are_counted_when_they_are_known() {
+    let maps = FakeMaps::with_room(8);
+    on_state_change(&maps, &CLIENT, SYN_SENT, ESTABLISHED);
+    let slower = FakeSocket {
+        rtt_us: 5_000,
+        ..CLIENT
+    };
+    on_state_change(&maps, &slower, LAST_ACK, CLOSE);
+    let totals = maps.get(&CLIENT.key(ROLE_CLIENT));
+    assert_eq!(
+        (totals.syn_retransmits, totals.bytes_retransmitted),
+        (1, 30)
+    );
+    assert_eq!((totals.connect[2], totals.connect.iter().sum()), (1, 1));
+    assert_eq!((totals.rtt[8], totals.rtt.iter().sum()), (1, 1));
+    let unknown = FakeSocket {
+        rtt_us: 0,
+        ..CLIENT
+    };
+    on_state_change(&maps, &unknown, LAST_ACK, CLOSE);
+    assert_eq!(maps.get(&CLIENT.key(ROLE_CLIENT)).rtt, totals.rtt);
+}
+
+#[test]
+fn a_reset_is_counted_by_the_end_that_received_it() {
+    let maps = FakeMaps::with_room(8);
+    on_state_change(&maps, &CLIENT, SYN_SENT, ESTABLISHED);
+    for error in [104, 32, 0, 110] {
+        let socket = FakeSocket { error, ..CLIENT };
+        on_state_change(&maps, &socket, ESTABLISHED, CLOSE);
+    }
+    let totals = maps.get(&CLIENT.key(ROLE_CLIENT));
+    assert_eq!((totals.closed, totals.resets), (4, 2));
 }
 
 #[test]

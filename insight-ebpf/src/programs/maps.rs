@@ -4,12 +4,19 @@ use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_NOEXIST};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
-use insight_ebpf::abi::{FlowKey, FlowTotals, Moved, Overflow, PHASE_BASELINE, State, Watermark};
-use insight_ebpf::flow::{Maps, Turns};
+use insight_ebpf::abi::{
+    BUCKETS, FlowKey, FlowTotals, Histogram, Moved, Overflow, PHASE_BASELINE, State, Watermark,
+    bucket,
+};
+use insight_ebpf::flow::{Maps, Turns, Update};
 
 /// Room for flows; the agent sets it from `--max-flows`. Preallocated: an entry must never fail for want of memory in an interrupt.
 #[map]
 static FLOWS: HashMap<FlowKey, FlowTotals> = HashMap::with_max_entries(65_536, 0);
+
+/// Zeroes, as a new flow begins: too many for the stack. Nobody writes it.
+#[map]
+static EMPTY: Array<FlowTotals> = Array::with_max_entries(1, 0);
 
 /// What found no room in `FLOWS`.
 #[map]
@@ -18,6 +25,10 @@ static OVERFLOW: Array<Overflow> = Array::with_max_entries(1, 0);
 /// Keys of new flows, so that a new edge need not wait for the interval. If it is full, the interval brings the flow.
 #[map]
 static NEW_FLOWS: RingBuf = RingBuf::with_byte_size(64 * 1024, 0);
+
+/// Cgroups as they are made; 240 between two looks of the agent.
+#[map]
+pub(super) static BIRTHS: RingBuf = RingBuf::with_byte_size(128 * 1024, 0);
 
 /// `PHASE_BASELINE` or `PHASE_COUNTING`.
 #[map]
@@ -62,7 +73,7 @@ pub(super) struct KernelMaps;
 
 impl Maps for KernelMaps {
     #[inline(always)]
-    fn add(&self, key: &FlowKey, more: &FlowTotals) -> bool {
+    fn add(&self, key: &FlowKey, more: &Update) -> bool {
         let Some(totals) = FLOWS.get_ptr_mut(key) else {
             return false;
         };
@@ -71,8 +82,11 @@ impl Maps for KernelMaps {
     }
 
     #[inline(always)]
-    fn insert(&self, key: &FlowKey, first: &FlowTotals) -> bool {
-        FLOWS.insert(key, first, u64::from(BPF_NOEXIST)).is_ok()
+    fn insert(&self, key: &FlowKey) -> bool {
+        let Some(empty) = EMPTY.get(0) else {
+            return false;
+        };
+        FLOWS.insert(key, empty, u64::from(BPF_NOEXIST)).is_ok()
     }
 
     #[inline(always)]
@@ -81,7 +95,7 @@ impl Maps for KernelMaps {
     }
 
     #[inline(always)]
-    fn overflow(&self, more: &FlowTotals) {
+    fn overflow(&self, more: &Update) {
         if let Some(lost) = OVERFLOW.get_ptr_mut(0) {
             // SAFETY: the pointer is to the map's value, which is never freed.
             unsafe {
@@ -117,7 +131,7 @@ impl Maps for KernelMaps {
 }
 
 #[inline(always)]
-fn add(totals: *mut FlowTotals, more: &FlowTotals) {
+fn add(totals: *mut FlowTotals, more: &Update) {
     // SAFETY: the pointer is to a map's value, checked for null; the kernel keeps its memory until the program returns.
     unsafe {
         add_one(&raw mut (*totals).opened, more.opened);
@@ -132,6 +146,29 @@ fn add(totals: *mut FlowTotals, more: &FlowTotals) {
             more.failed_unreachable,
         );
         add_one(&raw mut (*totals).failed_other, more.failed_other);
+        add_one(&raw mut (*totals).resets, more.resets);
+        add_one(
+            &raw mut (*totals).bytes_retransmitted,
+            more.bytes_retransmitted,
+        );
+        add_one(&raw mut (*totals).syn_retransmits, more.syn_retransmits);
+        add_time(&raw mut (*totals).rtt, more.rtt_us);
+        add_time(&raw mut (*totals).connect, more.connect_us);
+    }
+}
+
+/// # Safety
+/// `histogram` points into a map's value.
+#[inline(always)]
+unsafe fn add_time(histogram: *mut Histogram, us: u32) {
+    if us != 0 {
+        // The mask is for the verifier.
+        let place = bucket(us) & (BUCKETS - 1);
+        // SAFETY: within the histogram; otherwise as the caller promises.
+        unsafe {
+            let counter = histogram.cast::<u32>().add(place);
+            atomic_xadd::<u32, u32, { AtomicOrdering::Relaxed }>(counter, 1);
+        }
     }
 }
 

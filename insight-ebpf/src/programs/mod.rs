@@ -1,5 +1,6 @@
 //! One file a program, with what they share.
 
+mod births;
 mod life;
 mod maps;
 mod readout;

@@ -30,8 +30,11 @@ pub(super) static OFFSETS: Offsets = Offsets {
     bytes_retrans: 0,
     bytes_received: 0,
     total_retrans: 0,
+    srtt_us: 0,
     net_cookie: 0,
     cgroup_kn: 0,
+    cgroup_root: 0,
+    hierarchy_id: 0,
     cgroup_level: 0,
     cgroup_ancestors: 0,
     ancestors_are_ids: 0,
@@ -210,6 +213,16 @@ impl Socket for KernelSocket {
     #[inline(always)]
     fn retransmits(&self) -> u64 {
         u64::from(load!(self.0, total_retrans, u32))
+    }
+
+    #[inline(always)]
+    fn bytes_retransmitted(&self) -> u64 {
+        load!(self.0, bytes_retrans, u64)
+    }
+
+    #[inline(always)]
+    fn rtt_us(&self) -> u32 {
+        load!(self.0, srtt_us, u32) >> 3
     }
 }
 

@@ -44,7 +44,8 @@ pub struct Endpoint {
     #[prost(uint64, tag = "3")]
     pub netns: u64,
 }
-/// What was counted, one row a flow, column by column. All columns have the same length, the number of rows.
+/// What was counted, one row a flow, column by column. All columns have the same length, the number of rows; those from `resets` on
+/// may be empty, from agents that do not know them.
 /// A flow is (local end, remote address, server's port, protocol, role): the client's own port is not part of it.
 /// Counts are what was added since the previous batch, except `active`, which is the state at the batch's end.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -97,6 +98,24 @@ pub struct FlowColumns {
     /// Segments the local end sent again.
     #[prost(uint64, repeated, tag = "16")]
     pub retransmits: ::prost::alloc::vec::Vec<u64>,
+    /// Established connections that the other end reset (ECONNRESET, EPIPE).
+    #[prost(uint64, repeated, tag = "17")]
+    pub resets: ::prost::alloc::vec::Vec<u64>,
+    /// Payload bytes the local end sent again.
+    #[prost(uint64, repeated, tag = "18")]
+    pub bytes_retransmitted: ::prost::alloc::vec::Vec<u64>,
+    /// Segments of the handshake that the local end sent again: SYNs by a client, SYN-ACKs by a server.
+    #[prost(uint64, repeated, tag = "19")]
+    pub syn_retransmits: ::prost::alloc::vec::Vec<u64>,
+    /// Smoothed round-trip times (srtt_us of struct tcp_sock): of each connection when it closed, and of each open one at each reading in
+    /// which its flow had moved bytes. 16 counts for each row, by binary order of magnitude: below 32 µs, below 64 µs, and so on, the last
+    /// 524 ms or more.
+    #[prost(uint32, repeated, tag = "20")]
+    pub rtt: ::prost::alloc::vec::Vec<u32>,
+    /// Round-trip times of handshakes, SYN to SYN-ACK for a client, SYN-ACK to ACK for a server, in the same buckets. A handshake that had
+    /// to be repeated has none unless the ends use TCP timestamps.
+    #[prost(uint32, repeated, tag = "21")]
+    pub connect: ::prost::alloc::vec::Vec<u32>,
 }
 /// CPU and memory of one cgroup, read at the batch's end. Names and formulas are cAdvisor's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -850,6 +869,37 @@ pub struct EdgeView {
     /// Failed connects by kind.
     #[prost(message, optional, tag = "8")]
     pub failures: ::core::option::Option<Failures>,
+    /// Established connections that were reset by the end that this side talks to.
+    #[prost(uint64, tag = "9")]
+    pub resets: u64,
+    /// Payload bytes this side sent again.
+    #[prost(uint64, tag = "10")]
+    pub bytes_retransmitted: u64,
+    /// Segments of the handshake that this side sent again: SYNs by clients, SYN-ACKs by servers.
+    #[prost(uint64, tag = "11")]
+    pub syn_retransmits: u64,
+    /// Smoothed round-trip times; absent when there was none in the range.
+    #[prost(message, optional, tag = "12")]
+    pub rtt: ::core::option::Option<Times>,
+    /// Round-trip times of handshakes: how long a connect took. Absent when there was none in the range.
+    #[prost(message, optional, tag = "13")]
+    pub connect: ::core::option::Option<Times>,
+}
+/// Quantiles of times that are known by their binary order of magnitude only: exact to a factor of two.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Times {
+    /// How many there are.
+    #[prost(uint64, tag = "1")]
+    pub count: u64,
+    /// Median, microseconds.
+    #[prost(uint32, tag = "2")]
+    pub p50_us: u32,
+    /// 90th percentile, microseconds.
+    #[prost(uint32, tag = "3")]
+    pub p90_us: u32,
+    /// 99th percentile, microseconds.
+    #[prost(uint32, tag = "4")]
+    pub p99_us: u32,
 }
 /// Failed connects by kind.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

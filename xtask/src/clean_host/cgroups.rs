@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::Tally;
+use super::mounts;
 use super::processes::{self, Process};
-use super::{Tally, mount_points};
 
 /// How the names of the tests' cgroups begin; whatever lies below one is the tests' too.
 const PREFIX: &str = "insight-test-";
 
 /// Kills the processes in them and removes them.
 pub(super) fn clean(tally: &mut Tally) -> Result<()> {
-    for mount in mount_points(&["cgroup", "cgroup2"])? {
+    for mount in mounts::points(&["cgroup", "cgroup2"])? {
         let mut found = Vec::new();
         find(&mount, &mut found);
         for cgroup in found {

@@ -1,12 +1,9 @@
 //! ftrace instances that tests have made, and the mounts through which they did so.
 
-use std::path::Path;
-use std::process::Command;
-
 use anyhow::{Context, Result};
 
-use super::{Tally, mount_points};
-use crate::cargo;
+use super::Tally;
+use super::mounts;
 
 /// How the names of the tests' instances begin.
 const INSTANCE_PREFIX: &str = "insight-";
@@ -15,9 +12,9 @@ const MOUNT_PREFIX: &str = "insight-tracefs-";
 
 /// Removes the instances, then the mounts: all mounts show the same instances.
 pub(super) fn clean(tally: &mut Tally) -> Result<()> {
-    let mounts = mount_points(&["tracefs"])?;
-    for mount in &mounts {
-        let entries = std::fs::read_dir(mount.join("instances"));
+    let points = mounts::points(&["tracefs"])?;
+    for point in &points {
+        let entries = std::fs::read_dir(point.join("instances"));
         for entry in entries.into_iter().flatten().flatten() {
             let name = entry.file_name();
             if name.to_string_lossy().starts_with(INSTANCE_PREFIX) {
@@ -26,28 +23,6 @@ pub(super) fn clean(tally: &mut Tally) -> Result<()> {
             }
         }
     }
-    for mount in mounts.iter().filter(|mount| ours(mount)) {
-        let unmounted = cargo::answer(Command::new("umount").arg(mount))
-            .and_then(|_| std::fs::remove_dir(mount).context("rmdir"));
-        tally.note(&format!("mount {}", mount.display()), unmounted);
-    }
+    mounts::unmount(&points, MOUNT_PREFIX, tally);
     Ok(())
-}
-
-fn ours(mount: &Path) -> bool {
-    let name = mount.file_name().unwrap_or_default();
-    name.to_string_lossy().starts_with(MOUNT_PREFIX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_systems_own_mount_is_not_ours() {
-        assert!(ours(Path::new("/tmp/insight-tracefs-Ab12")));
-        for other in ["/sys/kernel/tracing", "/insight-tracefs-1/tracing", "/"] {
-            assert!(!ours(Path::new(other)), "{other}");
-        }
-    }
 }

@@ -106,6 +106,11 @@ fn ledger(http: &Http, totals_overflowed: u64, text: &mut Text) {
             counts.future_reports,
         ),
         (
+            "insight_aggregator_unnumbered_rows_total",
+            "Rows stored with their whole key because too many keys came within six hours.",
+            counts.unnumbered_rows,
+        ),
+        (
             "insight_aggregator_windows_dropped_total",
             "Windows of time dropped because the retention was over.",
             counts.windows_dropped,

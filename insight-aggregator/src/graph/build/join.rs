@@ -9,7 +9,7 @@ use super::claims::{Claim, Claims, Place};
 use super::ends::{End, Ends};
 use super::home::{Homes, is_at_home};
 use crate::graph::query::time::to_proto;
-use crate::model::{Counters, Protocol, RowKey, Side, Sum, UnixMs, Window};
+use crate::model::{Counters, Protocol, RowKey, Side, Sum, Times, UnixMs, Window};
 
 /// What an edge is the only one of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -228,5 +228,19 @@ fn view(counters: &Counters) -> v1::EdgeView {
             unreachable: counters.failed_unreachable,
             other: counters.failed_other,
         }),
+        resets: counters.resets,
+        bytes_retransmitted: counters.bytes_retransmitted,
+        syn_retransmits: counters.syn_retransmits,
+        rtt: times(&counters.rtt),
+        connect: times(&counters.connect),
     }
+}
+
+fn times(times: &Times) -> Option<v1::Times> {
+    Some(v1::Times {
+        count: times.count(),
+        p50_us: times.quantile(0.5)?,
+        p90_us: times.quantile(0.9)?,
+        p99_us: times.quantile(0.99)?,
+    })
 }

@@ -8,7 +8,7 @@ use super::BadBatch;
 use super::owners::Owners;
 use crate::identity;
 use crate::ingest::limits::{MAX_COUNT, MAX_ENDPOINTS, MAX_ROWS};
-use crate::model::{Counters, Entity, Protocol, RowKey, Side};
+use crate::model::{BUCKETS, Counters, Entity, Protocol, RowKey, Side, Times};
 
 /// One end of the dictionary.
 struct End<'owners> {
@@ -106,6 +106,24 @@ fn check_lengths(flows: &v1::FlowColumns, count: usize) -> Result<(), BadBatch> 
         ("flows.bytes_received", flows.bytes_received.len()),
         ("flows.retransmits", flows.retransmits.len()),
     ];
+    // Later columns: an agent that does not know them leaves them empty.
+    for (field, length, each) in [
+        ("flows.resets", flows.resets.len(), 1),
+        (
+            "flows.bytes_retransmitted",
+            flows.bytes_retransmitted.len(),
+            1,
+        ),
+        ("flows.syn_retransmits", flows.syn_retransmits.len(), 1),
+        ("flows.rtt", flows.rtt.len(), BUCKETS),
+        ("flows.connect", flows.connect.len(), BUCKETS),
+    ] {
+        if length != 0 && length != count * each {
+            let problem =
+                format!("has {length} entries, but flows.local has {count} rows of {each} each");
+            return Err(BadBatch::new(field, problem));
+        }
+    }
     for (field, length) in lengths {
         if length != count {
             return Err(BadBatch::new(
@@ -171,6 +189,11 @@ fn counters(flows: &v1::FlowColumns, row: usize) -> Result<Counters, BadBatch> {
         bytes_sent: flows.bytes_sent[row],
         bytes_received: flows.bytes_received[row],
         retransmits: flows.retransmits[row],
+        resets: later(&flows.resets, row),
+        bytes_retransmitted: later(&flows.bytes_retransmitted, row),
+        syn_retransmits: later(&flows.syn_retransmits, row),
+        rtt: times(&flows.rtt, row),
+        connect: times(&flows.connect, row),
     };
     for (field, count) in [
         ("flows.opened", counters.opened),
@@ -183,6 +206,9 @@ fn counters(flows: &v1::FlowColumns, row: usize) -> Result<Counters, BadBatch> {
         ("flows.bytes_sent", counters.bytes_sent),
         ("flows.bytes_received", counters.bytes_received),
         ("flows.retransmits", counters.retransmits),
+        ("flows.resets", counters.resets),
+        ("flows.bytes_retransmitted", counters.bytes_retransmitted),
+        ("flows.syn_retransmits", counters.syn_retransmits),
     ] {
         if count > MAX_COUNT {
             return Err(BadBatch::at(
@@ -193,4 +219,17 @@ fn counters(flows: &v1::FlowColumns, row: usize) -> Result<Counters, BadBatch> {
         }
     }
     Ok(counters)
+}
+
+/// Of a column that may be empty.
+fn later(column: &[u64], row: usize) -> u64 {
+    column.get(row).copied().unwrap_or(0)
+}
+
+fn times(column: &[u32], row: usize) -> Times {
+    let mut times = Times::default();
+    if let Some(counts) = column.get(row * BUCKETS..(row + 1) * BUCKETS) {
+        times.0.copy_from_slice(counts);
+    }
+    times
 }

@@ -44,6 +44,11 @@ pub(crate) fn batch() -> v1::Batch {
             bytes_sent: vec![15, 16],
             bytes_received: vec![17, 18],
             retransmits: vec![19, 20],
+            resets: vec![21, 22],
+            bytes_retransmitted: vec![23, 24],
+            syn_retransmits: vec![25, 26],
+            rtt: (0..32).collect(),
+            connect: Vec::new(),
         }),
         owners: vec![v1::Owner {
             cgroup_id: 77,
@@ -118,10 +123,15 @@ fn a_good_batch_is_taken_whole() {
             counts.active,
             counts.bytes_sent,
             counts.bytes_received,
-            counts.retransmits
+            counts.retransmits,
+            counts.resets,
+            counts.bytes_retransmitted,
+            counts.syn_retransmits,
         ],
-        [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]
+        [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26]
     );
+    assert_eq!((counts.rtt.0[0], counts.rtt.0[15]), (16, 31));
+    assert_eq!(counts.connect.count(), 0, "an agent that does not tell");
     assert_eq!(report.metrics[0].0, report.entities[0].id);
     assert_eq!(report.metrics[0].1.cpu_usage_ns, Some(21));
     assert_eq!(report.metrics[0].1.at, 6_000);
@@ -155,7 +165,7 @@ fn flows(batch: &mut v1::Batch) -> &mut v1::FlowColumns {
 
 #[test]
 fn every_mistake_says_where() {
-    let mistakes: [(&str, Spoil); 30] = [
+    let mistakes: [(&str, Spoil); 32] = [
         ("node is empty", |b| b.node.clear()),
         ("node is 254 bytes", |b| b.node = "n".repeat(254)),
         ("node has a control", |b| b.node = "a\nb".into()),
@@ -187,6 +197,8 @@ fn every_mistake_says_where() {
             flows(b).bytes_received.clear();
         }),
         ("flows.retransmits has", |b| flows(b).retransmits.clear()),
+        ("flows.resets has 1", |b| flows(b).resets.truncate(1)),
+        ("flows.rtt has 31", |b| flows(b).rtt.truncate(31)),
         ("flows.remote[1] is 3, but", |b| flows(b).remote[1] = 3),
         ("flows.local[1] is of cgroup 0", |b| flows(b).local[1] = 1),
         ("flows.port[1] is 65536", |b| flows(b).port[1] = 65_536),

@@ -24,6 +24,27 @@ pub(super) fn take_varint(from: &mut &[u8]) -> Result<u64> {
     bail!("an integer does not end")
 }
 
+/// Appends an integer of either sign: near 0 it is short.
+pub(super) fn put_signed(to: &mut Vec<u8>, value: i64) {
+    put_varint(to, (value << 1 ^ value >> 63).cast_unsigned());
+}
+
+/// Takes an integer of either sign from the front.
+pub(super) fn take_signed(from: &mut &[u8]) -> Result<i64> {
+    let value = take_varint(from)?;
+    Ok((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+}
+
+/// Takes so many bytes from the front.
+pub(super) fn take_bytes<'a>(from: &mut &'a [u8], length: u64) -> Result<&'a [u8]> {
+    let (taken, rest) = usize::try_from(length)
+        .ok()
+        .and_then(|length| from.split_at_checked(length))
+        .with_context(|| format!("the value ends where {length} more bytes should be"))?;
+    *from = rest;
+    Ok(taken)
+}
+
 /// Takes bytes from the front.
 pub(super) fn take<const N: usize>(from: &mut &[u8]) -> Result<[u8; N]> {
     let (taken, rest) = from
@@ -55,6 +76,22 @@ mod tests {
             assert_eq!(take_varint(&mut rest).unwrap(), value);
             assert_eq!(rest, [9]);
         }
+        for (value, length) in [(0, 1), (-1, 1), (63, 1), (-64, 1), (64, 2), (i64::MIN, 10)] {
+            let mut bytes = Vec::new();
+            put_signed(&mut bytes, value);
+            assert_eq!(bytes.len(), length, "{value}");
+            assert_eq!(take_signed(&mut &bytes[..]).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn bytes_come_back() {
+        let mut rest = &b"abc"[..];
+        assert_eq!(take_bytes(&mut rest, 2).unwrap(), b"ab");
+        assert_eq!(take_bytes(&mut rest, 0).unwrap(), b"");
+        assert!(take_bytes(&mut rest, 2).is_err());
+        assert!(take_bytes(&mut rest, u64::MAX).is_err());
+        assert_eq!(rest, b"c");
     }
 
     #[test]

@@ -264,12 +264,12 @@ mod tests {
     #[test]
     fn a_newer_version_and_garbage_are_errors() {
         let mut value = encode_metrics(&Metrics::default());
-        value[0] = 2;
+        value[0] = 9;
         assert!(
             decode_metrics(&value)
                 .unwrap_err()
                 .to_string()
-                .contains("version 2")
+                .contains("version 9")
         );
         assert!(decode_coverage(&[]).is_err());
         assert!(decode_sequences(&[VERSION, 0xff]).is_err());

@@ -1,26 +1,32 @@
 //! How the ledger's rows look in the store.
 //!
-//! Every value starts with the version of its encoding. Rows of flows are written in great numbers and have an encoding of
-//! their own; the others are protobuf messages that only this room knows.
+//! Every value starts with the version of its encoding. Rows of flows are written in great numbers: many share a value, in an
+//! encoding of their own. The others are protobuf messages that only this room knows.
 
 mod bytes;
 mod key;
+mod keys;
 mod message;
-mod row;
+mod rows;
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::store::WindowId;
 
-pub(super) use key::KeyHasher;
+pub(super) use key::{KeyEncoder, decode_key, hash_key};
+pub(super) use keys::{KeyWriter, each_key};
 pub(super) use message::{
     decode_coverage, decode_entity, decode_metrics, decode_sequences, encode_coverage,
     encode_entity, encode_metrics, encode_sequences,
 };
-pub(super) use row::{decode_key, decode_sum, encode_row};
+pub(super) use rows::{Named, RowWriter, each_row};
 
 /// Version of every encoding.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+
+/// What is put together into one value becomes the next one from so many bytes on: Cassandra's guides name 1 MB as the largest
+/// sensible value, and reading one of these means reading all of it.
+const FULL: usize = 256 << 10;
 
 /// The content of a value after its version.
 fn content(value: &[u8]) -> Result<&[u8]> {

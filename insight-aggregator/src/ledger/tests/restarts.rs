@@ -75,7 +75,7 @@ fn a_value_of_a_newer_version_is_named_and_hides_nothing_else() {
         window: (START / SPAN) as u64 + 1,
         partition: Minute::of(START + SPAN).0.to_be_bytes().to_vec(),
         clustering: [7; 16].to_vec(),
-        value: vec![2, 1, 2, 3],
+        value: vec![9, 1, 2, 3],
     };
     let window = newer("edge_1m").window;
     let both = vec![newer("edge_1m"), newer("coverage_1m")];
@@ -88,7 +88,7 @@ fn a_value_of_a_newer_version_is_named_and_hides_nothing_else() {
     for part in [
         "edge_1m",
         &window.to_string(),
-        "version 2",
+        "version 9",
         "start the version that wrote it",
     ] {
         assert!(error.contains(part), "{error}");
@@ -98,11 +98,33 @@ fn a_value_of_a_newer_version_is_named_and_hides_nothing_else() {
         let window = ledger.window_at(from, from + SPAN, i64::MAX).unwrap();
         assert_eq!(window.rows.len(), 1);
     }
-    // In the newest minutes it would be written over, so the ledger does not start.
+    // The newest minutes are answered from memory, which would lack it, so the ledger does not start.
     let error = Ledger::open(store, RETENTION, START + SPAN + 2 * MINUTE)
         .err()
         .unwrap();
-    assert!(format!("{error:#}").contains("version 2"), "{error:#}");
+    assert!(format!("{error:#}").contains("version 9"), "{error:#}");
+}
+
+#[test]
+fn keys_are_numbered_on_after_opening_again() {
+    let store = Arc::new(Memory::new());
+    for run in 0..3_u16 {
+        let ledger = Ledger::open(store.clone(), RETENTION, START).unwrap();
+        for step in 0..3 {
+            let (new, sequence) = (3 * run + step, u64::from(3 * run + step) + 1);
+            let rows = [(key("new", new), opened(1, 0)), (key("a", 1), opened(1, 0))];
+            let outcomes = ledger.commit(vec![report("n", sequence, START, &rows)], START);
+            assert_eq!(outcomes.unwrap(), [Outcome::Stored]);
+        }
+    }
+    let later = START + 2 * SPAN;
+    let cold = Ledger::open(store, RETENTION, later).unwrap();
+    let window = cold.window_at(START - MINUTE, START, later).unwrap();
+    assert_eq!(window.rows.len(), 10);
+    for (row, sum) in &window.rows {
+        let expected = if *row == key("a", 1) { 9 } else { 1 };
+        assert_eq!(sum.counters.opened, expected, "{row:?}");
+    }
 }
 
 /// Rows of each report in the kill test.

@@ -28,6 +28,10 @@ const MAX_LOG: u64 = 64 << 20;
 /// Cache of blocks read from disk, bytes.
 const CACHE: u64 = 32 << 20;
 
+/// Threads that flush and compact. Of two or more, the first hands each compaction back to the queue it came from, and so
+/// spins for as long as the others compact (fjall 3.1.13, `worker_pool.rs`).
+const WORKERS: usize = 1;
+
 /// A row as fjall takes it: tree, key, value.
 type Item = (Keyspace, Vec<u8>, Vec<u8>);
 
@@ -52,6 +56,7 @@ impl Embedded {
         let database = Database::builder(folder.rows())
             .max_journaling_size(MAX_LOG)
             .cache_size(CACHE)
+            .worker_threads(WORKERS)
             .open()
             .with_context(|| {
                 format!(

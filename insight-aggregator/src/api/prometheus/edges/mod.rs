@@ -17,15 +17,15 @@ use insight_proto::v1;
 use self::labels::Labels;
 use super::text::{Kind, Text};
 
-/// Groups of series with labels of their own; there are ten series in each. A scrape of 50,000 series is what a Prometheus
-/// takes from one target without trouble (about 15 MB of text).
+/// Groups of series with labels of their own; there are 13 series in each. A scrape of 65,000 series is what a Prometheus
+/// takes from one target without trouble (about 20 MB of text).
 const MAX_GROUPS: usize = 5_000;
 /// Counts of a series group.
-const COUNTS: usize = 8;
+const COUNTS: usize = 11;
 /// In place of an index of counts: the gauge.
 const ACTIVE: usize = COUNTS;
 
-/// opened, refused, timed out, unreachable, other failure, sent, received, retransmits.
+/// opened, refused, timed out, unreachable, other failure, sent, received, retransmits, of handshakes, bytes sent again, resets.
 type Counts = [u64; COUNTS];
 
 #[derive(Default)]
@@ -173,6 +173,24 @@ impl State {
             "Segments sent again by the end that is measured: the server's where an agent sees it.",
             &[("", "", 7)],
         );
+        family(
+            "insight_edge_handshake_retransmits_total",
+            Kind::Counter,
+            "Segments of handshakes sent again by the end that is measured.",
+            &[("", "", 8)],
+        );
+        family(
+            "insight_edge_retransmitted_bytes_total",
+            Kind::Counter,
+            "Payload bytes sent again by the end that is measured.",
+            &[("", "", 9)],
+        );
+        family(
+            "insight_edge_resets_total",
+            Kind::Counter,
+            "Established connections that the end that is measured saw reset.",
+            &[("", "", 10)],
+        );
         let in_other = self.edges.values().filter(|known| known.labels.is_none());
         text.single(
             "insight_edge_series_in_other",
@@ -216,5 +234,8 @@ fn counts(view: &v1::EdgeView) -> Counts {
         view.bytes_sent,
         view.bytes_received,
         view.retransmits,
+        view.syn_retransmits,
+        view.bytes_retransmitted,
+        view.resets,
     ]
 }
