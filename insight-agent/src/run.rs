@@ -29,6 +29,8 @@ use collect::Collector;
 const GATHER: Duration = Duration::from_millis(20);
 /// Between two exports outside the interval, so that a storm of new flows costs at most ten small batches a second.
 const EARLY_EXPORT: Duration = Duration::from_millis(100);
+/// Between two times that memory which nobody uses is given back: it takes a millisecond.
+const TRIM: Duration = Duration::from_secs(30);
 /// How long the last batch may take when the agent stops.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -51,7 +53,7 @@ pub async fn run(config: Config) -> Result<()> {
     counted
 }
 
-/// Gives back what reading the kernel's types took: 13 MiB that glibc would keep.
+/// Gives back what glibc keeps although nobody uses it: 13 MiB after the kernel's types were read, some more after large readings.
 fn free_memory() {
     #[cfg(target_env = "gnu")]
     #[expect(unsafe_code, reason = "a call into libc")]
@@ -68,6 +70,7 @@ struct Agent {
     outbox: Arc<Outbox>,
     status: Status,
     identity: Identity,
+    trimmed: Instant,
 }
 
 impl Agent {
@@ -134,6 +137,10 @@ impl Agent {
             self.send(Batch { stopping, ..batch });
         }
         self.collector.tell(&self.status);
+        if self.trimmed.elapsed() > TRIM {
+            free_memory();
+            self.trimmed = Instant::now();
+        }
         Ok(())
     }
 

@@ -30,14 +30,8 @@ pub struct Accounts {
     gone: Vec<FlowKey>,
 }
 
-/// What one batch reports.
-#[derive(Debug, Default)]
-pub struct Taken {
-    /// Its rows.
-    pub rows: Vec<FlowRow>,
-    /// How much of those flows is reported with and without it.
-    pub marks: Vec<(FlowKey, Watermark)>,
-}
+/// Watermarks that are handed out at once: half a kilobyte each.
+const MARKS: usize = 1_024;
 
 #[derive(Debug, Default)]
 struct Account {
@@ -117,12 +111,12 @@ impl Accounts {
             }
         }
         // Connections that are older than the agent: open, but their flow is not in the kernel's map yet.
-        let old = live.into_iter().flat_map(|live| &live.flows);
         let unseen = FlowTotals::default();
-        let known: std::collections::HashSet<&FlowKey> =
-            closed.iter().map(|(key, _)| key).collect();
-        for (key, open) in old.filter(|(key, _)| !known.contains(key)) {
-            if self.flows.len() < self.limit || self.flows.contains_key(key) {
+        for (key, open) in live.into_iter().flat_map(|live| &live.flows) {
+            let has_room = self.flows.len() < self.limit;
+            let account = self.flows.get(key);
+            let is_new = account.map_or(has_room, |account| account.absent > 0);
+            if is_new {
                 self.set(key, &unseen, open).active = open.connections;
             }
         }
@@ -165,11 +159,17 @@ impl Accounts {
         account
     }
 
-    /// What changed since the batch before; from now on it counts as batched, with the batch of that sequence.
-    pub fn take(&mut self, sequence: u64, now: Instant) -> Taken {
-        let mut taken = Taken::default();
+    /// What changed since the batch before; from now on it counts as batched, with the batch of that sequence. `keep` gets how much of
+    /// each flow is reported with and without it, some at a time.
+    pub fn take(
+        &mut self,
+        sequence: u64,
+        now: Instant,
+        mut keep: impl FnMut(&mut [(FlowKey, Watermark)]),
+    ) -> Vec<FlowRow> {
+        let (mut rows, mut marks) = (Vec::new(), Vec::new());
         for (key, account) in &mut self.flows {
-            if taken.rows.len() == MAX_ROWS {
+            if rows.len() == MAX_ROWS {
                 break;
             }
             let mut added = account.total.since(&account.batched);
@@ -181,7 +181,7 @@ impl Accounts {
                 continue;
             }
             added.add_rtt(&std::mem::take(&mut account.open_rtt));
-            taken.rows.push(FlowRow {
+            rows.push(FlowRow {
                 key: *key,
                 added,
                 active: account.active,
@@ -192,13 +192,18 @@ impl Accounts {
                     after: account.total.0,
                     before: account.batched.0,
                 };
-                taken.marks.push((*key, mark));
+                marks.push((*key, mark));
+                if marks.len() == MARKS {
+                    keep(&mut marks);
+                    marks.clear();
+                }
             }
             account.batched = account.total;
             account.batched_active = account.active;
             account.mentioned = Some(now);
         }
-        taken
+        keep(&mut marks);
+        rows
     }
 
     /// How many flows there are.

@@ -7,7 +7,7 @@ mod row;
 mod tests;
 mod totals;
 
-pub use accounts::{Accounts, Taken};
+pub use accounts::Accounts;
 pub use live::{Baseline, Live};
 pub use row::{FlowRow, batch_columns};
 pub use totals::Totals;

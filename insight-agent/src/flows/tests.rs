@@ -58,7 +58,7 @@ fn baseline(records: &[LiveSocket]) -> Baseline {
 
 /// Bytes sent and open connections of the next batch's only row.
 fn take(accounts: &mut Accounts) -> Option<(u64, u64)> {
-    let rows = accounts.take(1, Instant::now()).rows;
+    let rows = accounts.take(1, Instant::now(), |_| {});
     assert!(rows.len() <= 1);
     rows.first().map(|row| (row.added.0.bytes_sent, row.active))
 }
@@ -160,9 +160,9 @@ fn an_idle_open_connection_is_mentioned_now_and_then() {
     let mut accounts = Accounts::begin(Baseline::default(), 8);
     accounts.update(&closed(1, 0, 0), Some(&live(&[(1, 40)])));
     let start = Instant::now();
-    assert_eq!(accounts.take(1, start).rows.len(), 1);
-    assert_eq!(accounts.take(1, start).rows.len(), 0);
-    let rows = accounts.take(1, start + MENTION).rows;
+    assert_eq!(accounts.take(1, start, |_| {}).len(), 1);
+    assert_eq!(accounts.take(1, start, |_| {}).len(), 0);
+    let rows = accounts.take(1, start + MENTION, |_| {});
     assert!(rows[0].added.is_zero());
     assert_eq!(rows[0].active, 1);
 }
@@ -174,7 +174,7 @@ fn columns_share_their_ends() {
     server[0].0.role = ROLE_SERVER;
     server[0].0.port = 80;
     accounts.update(&[closed(1, 1, 9), server].concat(), None);
-    let columns = batch_columns(&accounts.take(1, Instant::now()).rows);
+    let columns = batch_columns(&accounts.take(1, Instant::now(), |_| {}));
     assert_eq!((columns.local.len(), columns.endpoints.len()), (2, 2));
     assert_eq!(columns.endpoints[0].address, [10, 0, 0, 1]);
     assert_eq!(
@@ -201,10 +201,10 @@ fn flows_that_find_no_room_in_the_kernel_are_bounded_and_forgotten() {
     let mut accounts = Accounts::begin(Baseline::default(), 8);
     accounts.update(&[], Some(&meet(&many)));
     assert_eq!(accounts.len(), 16);
-    assert_eq!(accounts.take(1, Instant::now()).rows.len(), 16);
+    assert_eq!(accounts.take(1, Instant::now(), |_| {}).len(), 16);
     for _ in 0..4 {
         accounts.update(&[], Some(&Live::default()));
-        accounts.take(1, Instant::now());
+        accounts.take(1, Instant::now(), |_| {});
     }
     assert!(accounts.is_empty());
 }

@@ -11,7 +11,7 @@ use tracing::warn;
 use crate::boot;
 use crate::cgroups::{Sample, Stats, Tree};
 use crate::config::Config;
-use crate::flows::{Accounts, Baseline, Live, Taken, batch_columns};
+use crate::flows::{Accounts, Baseline, FlowRow, Live, batch_columns};
 use crate::kernel::{Births, Kernel};
 use crate::status::{FlowMap, Status};
 
@@ -24,6 +24,20 @@ struct Reading {
     took: Duration,
     readout: Duration,
     flow_map: FlowMap,
+}
+
+/// What could not be noted is counted and reported all the same.
+fn noted(result: Result<()>) {
+    if let Err(error) = result {
+        warn!("should this agent be killed now, the next one counts some twice: {error:#}");
+    }
+}
+
+/// Keeps some watermarks, and the first error.
+fn keep(kernel: &mut Kernel, marks: &[(FlowKey, Watermark)], kept: &mut Result<()>) {
+    if kept.is_ok() {
+        *kept = kernel.keep_watermarks(marks.iter().map(|(key, mark)| (key, mark)));
+    }
 }
 
 /// What is reported for sure.
@@ -154,18 +168,31 @@ impl Collector {
 
     /// Takes everything that was read as reported: by another agent.
     pub(super) fn skip(&mut self, kernel: &mut Kernel) -> Result<()> {
-        let mut taken = self.accounts.take(0, Instant::now());
-        for (_, mark) in &mut taken.marks {
-            *mark = settled(mark.after);
-        }
+        let mut kept = Ok(());
+        self.accounts.take(0, Instant::now(), |marks| {
+            for (_, mark) in &mut *marks {
+                *mark = settled(mark.after);
+            }
+            keep(kernel, marks, &mut kept);
+        });
         self.from_unix_ms = boot::now_unix_ms();
-        kernel.keep_watermarks(taken.marks.iter().map(|(key, mark)| (key, mark)))
+        kept
+    }
+
+    /// What a batch reports. How much of each flow that makes is noted before the batch leaves.
+    fn take(&mut self, kernel: &mut Kernel, sequence: u64) -> Vec<FlowRow> {
+        let mut kept = kernel.forget_watermarks(&self.accounts.gone());
+        let rows = self.accounts.take(sequence, Instant::now(), |marks| {
+            keep(kernel, marks, &mut kept);
+        });
+        noted(kept);
+        rows
     }
 
     /// What changed since the batch before, which is durable.
     pub(super) fn batch(&mut self, kernel: &mut Kernel, sequence: u64) -> Result<Batch> {
-        let taken = self.accounts.take(sequence, Instant::now());
-        let mut batch = self.build(kernel, sequence, &taken)?;
+        let rows = self.take(kernel, sequence);
+        let mut batch = self.build(kernel, sequence, &rows)?;
         batch.metrics = self.samples.iter().map(|sample| sample.metrics).collect();
         let named: HashSet<u64> = batch.owners.iter().map(|owner| owner.cgroup_id).collect();
         let more = self
@@ -190,15 +217,14 @@ impl Collector {
                 self.accounts.appeared(key, &totals);
             }
         }
-        let taken = self.accounts.take(sequence, Instant::now());
-        if taken.rows.is_empty() {
+        let rows = self.take(kernel, sequence);
+        if rows.is_empty() {
             return Ok(None);
         }
-        self.build(kernel, sequence, &taken).map(Some)
+        self.build(kernel, sequence, &rows).map(Some)
     }
 
-    fn build(&mut self, kernel: &mut Kernel, sequence: u64, taken: &Taken) -> Result<Batch> {
-        let rows = &taken.rows;
+    fn build(&mut self, kernel: &mut Kernel, sequence: u64, rows: &[FlowRow]) -> Result<Batch> {
         let overflow = kernel.overflow()?;
         self.last.flow_map.dropped_updates = overflow.updates;
         self.last.flow_map.size = u64::from(kernel.max_flows());
@@ -224,18 +250,8 @@ impl Collector {
         self.state.reported_until_ms = self.from_unix_ms.unsigned_abs();
         self.state.sequence_until_ms = to_unix_ms.unsigned_abs();
         self.from_unix_ms = to_unix_ms;
-        if let Err(error) = self.keep(kernel, taken) {
-            // It is counted and reported all the same.
-            warn!("should this agent be killed now, the next one counts some twice: {error:#}");
-        }
+        noted(kernel.set_state(&self.state));
         Ok(batch)
-    }
-
-    /// Notes what the batch will have reported, before it leaves.
-    fn keep(&mut self, kernel: &mut Kernel, taken: &Taken) -> Result<()> {
-        kernel.set_state(&self.state)?;
-        kernel.forget_watermarks(&self.accounts.gone())?;
-        kernel.keep_watermarks(taken.marks.iter().map(|(key, mark)| (key, mark)))
     }
 
     /// Shows the last reading.

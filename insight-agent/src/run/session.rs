@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use insight_ebpf::abi::State;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 use tracing::{info, warn};
@@ -86,6 +87,7 @@ impl Session {
                 outbox,
                 status: status.clone(),
                 identity,
+                trimmed: Instant::now(),
             },
         })
     }
