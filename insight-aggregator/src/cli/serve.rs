@@ -109,7 +109,7 @@ impl Signals {
 fn store_failure(error: &anyhow::Error) -> Failure {
     Failure::failed(
         format!("{error:#}"),
-        "name a folder that this user may write and that this version made: --store embedded:DIR",
+        "name a folder that this user may write and that this version made: --store embedded:DIR; or remove the old one, if its history may go",
     )
 }
 
