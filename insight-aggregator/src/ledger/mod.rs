@@ -10,6 +10,7 @@ mod earlier;
 mod map;
 mod numbers;
 mod plan;
+mod rows;
 mod sequences;
 mod state;
 mod stats;
@@ -31,7 +32,7 @@ pub use stats::{Counts, Stats};
 pub use totals::Totals;
 
 use earlier::Earlier;
-use state::{State, span_of};
+use state::{MAX_ROWS, State, span_of};
 use stored::{Known, Stored};
 
 /// What became of one report.
@@ -63,8 +64,18 @@ impl Ledger {
     /// Opens the ledger that is in `store` and reloads its newest minutes, entities and sequences. `now` is the time,
     /// milliseconds since 1970; windows older than `retention` may be dropped.
     pub fn open(store: Arc<dyn Store>, retention: Duration, now: UnixMs) -> Result<Self> {
+        Self::open_with(store, retention, now, MAX_ROWS)
+    }
+
+    /// See [`Self::open`] and [`MAX_ROWS`].
+    fn open_with(
+        store: Arc<dyn Store>,
+        retention: Duration,
+        now: UnixMs,
+        max_rows: usize,
+    ) -> Result<Self> {
         let retention = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
-        let state = State::load(&Stored(&*store), now, retention)
+        let state = State::load(&Stored(&*store), now, retention, max_rows)
             .context("reading the ledger's newest minutes from the store")?;
         Ok(Self {
             store,
@@ -130,7 +141,8 @@ impl Ledger {
             false => Vec::new(),
         };
         for minute in range.minutes_of(&spans, oldest_in_memory) {
-            builder.add_minute(stored.minute(minute, &mut known)?);
+            let cells = stored.minute(minute, &mut known)?;
+            builder.add_minute(&cells, known.keys_of(span_of(minute)));
         }
         builder.append(recent);
         builder.before = match earlier {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::Outcome;
-use super::codec::{KeyEncoder, Named, RowWriter, hash_key};
+use super::codec::{KeyEncoder, hash_key};
 use super::map::{RowHash, RowMap};
-use super::numbers::NewNumbers;
+use super::numbers::{KeyNumber, NewNumbers};
 use super::sequences::NodeSequences;
 use super::state::{Agent, Cells, Entities, State, span_of};
 use super::stats::Counts;
@@ -23,10 +23,16 @@ const MAX_AHEAD: i64 = 5_000;
 /// Coverages kept of one agent in one minute: an agent that exports each 100 ms has 600.
 const MAX_COVERAGES: usize = 600;
 
+/// The key of a row that changed.
+pub(super) enum StagedKey {
+    Numbered(KeyNumber),
+    Whole(Arc<RowKey>),
+}
+
 /// What a report adds to a row.
 pub(super) struct StagedRow {
     pub(super) hash: RowHash,
-    pub(super) key: RowKey,
+    pub(super) key: StagedKey,
     pub(super) counters: Counters,
 }
 
@@ -38,8 +44,6 @@ pub(super) struct StagedRows {
     pub(super) from: UnixMs,
     pub(super) to: UnixMs,
     pub(super) rows: Vec<StagedRow>,
-    /// The rows as they are stored.
-    pub(super) values: Vec<Vec<u8>>,
 }
 
 /// What changed in one minute: rows by what is added to them, the others as they are after the commit.
@@ -161,29 +165,33 @@ impl<'a> Planner<'a> {
         let minute = Minute::of(report.coverage.to - 1);
         let agent = (self.node_name(&report.node), report.epoch);
         self.coverage(minute, agent.clone(), report.coverage)?;
-        let rows = self.each_once(report.rows);
-        if !rows.is_empty() {
-            let from = report.coverage.from.max(minute.start());
-            let to = report.coverage.to;
-            let values = self.written(minute, RowWriter::new(minute, from, to), &rows);
-            let staged = StagedRows {
-                agent,
-                sequence: report.sequence,
-                from,
-                to,
-                rows,
-                values,
-            };
-            let cells = self.changes.minutes.entry(minute).or_default();
-            cells.rows.push(staged);
-        }
+        let staged = StagedRows {
+            agent,
+            sequence: report.sequence,
+            from: report.coverage.from.max(minute.start()),
+            to: report.coverage.to,
+            rows: self.rows(minute, report.rows),
+        };
+        let cells = self.changes.minutes.entry(minute).or_default();
+        cells.rows.push(staged);
         self.metrics(minute, report.metrics)?;
         self.entities(minute, report.entities);
         Ok(())
     }
 
-    /// Rows of one report with one key exist at the same time: they become one.
-    fn each_once(&mut self, rows: Vec<(RowKey, Counters)>) -> Vec<StagedRow> {
+    /// Makes the rows of a report with one key, which exist at the same time, one, and finds the numbers of their keys.
+    ///
+    /// New numbers are only given in minutes that memory holds: who reads an older minute from the store then has all the
+    /// numbers in it, whatever is committed meanwhile.
+    fn rows(&mut self, minute: Minute, rows: Vec<(RowKey, Counters)>) -> Vec<StagedRow> {
+        let span = span_of(minute);
+        let known = self.state.numbers.get(&span);
+        let mut new = (minute >= self.state.floor).then(|| {
+            let numbers = &mut self.changes.numbers;
+            numbers
+                .entry(span)
+                .or_insert_with(|| NewNumbers::after(known))
+        });
         let mut staged: Vec<StagedRow> = Vec::with_capacity(rows.len());
         self.seen.clear();
         self.seen.reserve(rows.len());
@@ -193,6 +201,15 @@ impl<'a> Planner<'a> {
                 Entry::Occupied(place) => staged[*place.get()].counters.add_peer(&counters),
                 Entry::Vacant(place) => {
                     place.insert(staged.len());
+                    let number = new.as_mut().and_then(|new| {
+                        let known = known.and_then(|known| known.of(hash));
+                        known.or_else(|| new.of(hash, &key))
+                    });
+                    if number.is_none() && new.is_some() {
+                        self.changes.counts.unnumbered_rows += 1;
+                    }
+                    let key =
+                        number.map_or_else(|| StagedKey::Whole(Arc::new(key)), StagedKey::Numbered);
                     staged.push(StagedRow {
                         hash,
                         key,
@@ -202,33 +219,6 @@ impl<'a> Planner<'a> {
             }
         }
         staged
-    }
-
-    /// The rows as they are stored. Numbers are only given in minutes that memory holds: who reads an older one from the store
-    /// then has all the numbers in it, whatever is committed meanwhile.
-    fn written(&mut self, minute: Minute, mut to: RowWriter, rows: &[StagedRow]) -> Vec<Vec<u8>> {
-        let span = span_of(minute);
-        let known = self.state.numbers.get(&span);
-        let mut new = (minute >= self.state.floor).then(|| {
-            let numbers = &mut self.changes.numbers;
-            numbers
-                .entry(span)
-                .or_insert_with(|| NewNumbers::after(known))
-        });
-        for row in rows {
-            let known = known.and_then(|known| known.get(&row.hash)).copied();
-            let number = new.as_mut().and_then(|new| {
-                known.or_else(|| new.of(row.hash, || self.encoder.encode(&row.key)))
-            });
-            match number {
-                Some(number) => to.push(Named::Number(number), &row.counters),
-                None => to.push(Named::Key(self.encoder.encode(&row.key)), &row.counters),
-            }
-            if number.is_none() && new.is_some() {
-                self.changes.counts.unnumbered_rows += 1;
-            }
-        }
-        to.finish()
     }
 
     fn metrics(&mut self, minute: Minute, metrics: Vec<(EntityId, Metrics)>) -> Result<()> {

@@ -1,68 +1,37 @@
 //! What the ledger has in memory: the newest minutes, and what is needed to judge and to name.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::Result;
 
 use super::earlier::{Earlier, expected};
-use super::map::{RowHash, RowMap};
 use super::numbers::Numbers;
-use super::plan::Changes;
+use super::plan::{Changes, StagedKey};
+use super::rows::Rows;
 use super::sequences::Sequences;
 use super::stats::{Counts, Stats};
 use super::stored::{Known, Stored};
 use super::totals::TotalRows;
-use crate::model::{Counters, Coverage, Entity, EntityId, Metrics, Minute, RowKey, Sum, UnixMs};
+use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, Sum, UnixMs};
 use crate::store::WindowId;
 
 /// Minutes in memory, the open one included: the 15 minutes that readers ask for by default, and the open one.
 const MINUTES: i64 = 16;
 
-/// One row of one minute.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cell {
-    pub(super) key: Arc<RowKey>,
-    pub(super) sum: Sum,
-}
+/// Rows in memory, of all minutes together, beyond which older minutes are answered from the store; the newest two stay, since
+/// reports come until they are full. Both ends of 1,000,000 edges in two minutes, 440 MB.
+pub(super) const MAX_ROWS: usize = 4_000_000;
 
 /// One agent start: node name, epoch.
 pub(super) type Agent = (Arc<str>, u64);
 
 /// Everything of one minute.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Cells {
-    pub(super) rows: RowMap<Cell>,
+    pub(super) rows: Rows,
     pub(super) metrics: HashMap<EntityId, Metrics>,
     pub(super) coverage: HashMap<Agent, Vec<Coverage>>,
-}
-
-impl Cells {
-    /// Adds what one report counted of a row in some time of the minute.
-    pub(super) fn add(
-        &mut self,
-        hash: RowHash,
-        counters: Counters,
-        [from, to]: [UnixMs; 2],
-        key: impl FnOnce() -> Arc<RowKey>,
-    ) {
-        match self.rows.entry(hash) {
-            Entry::Occupied(cell) => {
-                let sum = &mut cell.into_mut().sum;
-                sum.counters += counters;
-                sum.widen(from, to);
-            }
-            Entry::Vacant(place) => {
-                let sum = Sum {
-                    counters,
-                    first_seen: from,
-                    last_seen: to,
-                };
-                place.insert(Cell { key: key(), sum });
-            }
-        }
-    }
 }
 
 /// What was counted, by minute.
@@ -87,6 +56,8 @@ pub(super) struct State {
     pub(super) counts: Counts,
     /// Spans that the store has rows of.
     pub(super) spans: BTreeSet<WindowId>,
+    /// See [`MAX_ROWS`].
+    max_rows: usize,
 }
 
 /// The oldest minute to keep in memory at this time.
@@ -121,7 +92,7 @@ pub(super) fn end_of(span: WindowId) -> UnixMs {
 
 impl State {
     /// Nothing but the time.
-    fn new(now: UnixMs) -> Self {
+    fn new(now: UnixMs, max_rows: usize) -> Self {
         Self {
             floor: floor_at(now),
             minutes: Minutes::new(),
@@ -132,28 +103,42 @@ impl State {
             totals: TotalRows::new(now),
             counts: Counts::default(),
             spans: BTreeSet::new(),
+            max_rows,
         }
     }
 
     /// What a ledger that stopped here would have in memory, its totals left out.
-    pub(super) fn load(stored: &Stored<'_>, now: UnixMs, retention: i64) -> Result<Self> {
-        let mut state = Self::new(now);
+    pub(super) fn load(
+        stored: &Stored<'_>,
+        now: UnixMs,
+        retention: i64,
+        max_rows: usize,
+    ) -> Result<Self> {
+        let mut state = Self::new(now, max_rows);
         let mut known = Known::default();
         state.sequences = stored.sequences(now.saturating_sub(retention))?;
         state.spans = stored.spans()?.into_iter().collect();
-        for &span in state.spans.range(span_of(state.floor)..) {
-            for minute in minutes_of(span).filter(|minute| *minute >= state.floor) {
+        // The newest first: older ones only while there is room for them.
+        for &span in state.spans.range(span_of(state.floor)..).rev() {
+            for minute in minutes_of(span).rev() {
+                if minute < state.floor {
+                    break;
+                }
                 let cells = stored.minute(minute, &mut known)?;
                 if cells != Cells::default() {
                     state.minutes.insert(minute, cells);
+                    state.floor = state.floor.max(state.full_from(now));
                 }
+            }
+            if span < span_of(state.floor) {
+                break;
             }
             state
                 .numbers
                 .insert(span, stored.numbers(span, &mut known)?);
             let entities = stored.entities(span, &mut known, |_| true)?;
             for entity in &entities {
-                state.totals.name(entity, true);
+                state.totals.name(entity, false);
             }
             let by_id = entities
                 .into_iter()
@@ -163,6 +148,7 @@ impl State {
         let spans: Vec<_> = state.spans.iter().copied().collect();
         let nodes = expected(&state.sequences, state.floor);
         state.earlier = Earlier::load(stored, &spans, state.floor, nodes, &mut known);
+        state.minutes = state.minutes.split_off(&state.floor);
         Ok(state)
     }
 
@@ -170,17 +156,35 @@ impl State {
     /// do not wait.
     #[must_use]
     pub(super) fn apply(&mut self, changes: Changes, now: UnixMs) -> Minutes {
+        for (span, new) in changes.numbers {
+            self.numbers.entry(span).or_default().extend(new.keys);
+        }
         for (minute, staged) in changes.minutes {
             self.spans.insert(span_of(minute));
             let in_memory = minute >= self.floor;
             let mut cells = in_memory.then(|| self.minutes.entry(minute).or_default());
+            let numbers = self.numbers.get(&span_of(minute));
+            let keys = numbers.map_or(&[][..], Numbers::keys);
             for rows in staged.rows {
-                let (from, to) = (rows.from, rows.to);
                 for row in rows.rows {
-                    let known = self.totals.add(row.hash, &row.key, row.counters, now);
-                    if let Some(cells) = &mut cells {
-                        let key = || known.map_or_else(|| Arc::new(row.key), Arc::clone);
-                        cells.add(row.hash, row.counters, [from, to], key);
+                    let sum = Sum {
+                        counters: row.counters,
+                        first_seen: rows.from,
+                        last_seen: rows.to,
+                    };
+                    let key = match &row.key {
+                        StagedKey::Numbered(number) => &keys[*number as usize].1,
+                        StagedKey::Whole(key) => key,
+                    };
+                    self.totals.add(row.hash, key, row.counters, now);
+                    match (&mut cells, row.key) {
+                        (Some(cells), StagedKey::Numbered(number)) => {
+                            cells.rows.add_numbered(number, &sum);
+                        }
+                        (Some(cells), StagedKey::Whole(key)) => {
+                            cells.rows.add_other(row.hash, &key, &sum);
+                        }
+                        (None, _) => {}
                     }
                 }
             }
@@ -190,9 +194,6 @@ impl State {
             } else {
                 self.earlier.note(&staged.coverage);
             }
-        }
-        for (span, new) in changes.numbers {
-            self.numbers.entry(span).or_default().extend(new.numbers);
         }
         for (span, entities) in changes.entities {
             let in_memory = span >= span_of(self.floor);
@@ -211,7 +212,7 @@ impl State {
     /// Lets go of what became old. The clock may go back; the floor does not.
     fn advance(&mut self, now: UnixMs) -> Minutes {
         self.totals.expire(now, &self.entities);
-        let floor = floor_at(now);
+        let floor = floor_at(now).max(self.full_from(now));
         if floor <= self.floor {
             return Minutes::new();
         }
@@ -225,6 +226,19 @@ impl State {
         }
         self.earlier.forget_before(floor);
         old
+    }
+
+    /// The first of the newest minutes that have no more rows than there is room for.
+    fn full_from(&self, now: UnixMs) -> Minute {
+        let newest = Minute(Minute::of(now).0 - 1);
+        let mut rows = 0;
+        let mut older = self.minutes.iter().rev().skip_while(|(minute, cells)| {
+            rows += cells.rows.len();
+            **minute >= newest || rows <= self.max_rows
+        });
+        older
+            .next()
+            .map_or(self.floor, |(minute, _)| Minute(minute.0 + 1))
     }
 
     /// Lets go of what the store has dropped because it ended before `kept_from`.
@@ -263,18 +277,5 @@ impl State {
             windows: self.spans.len(),
             counts: self.counts,
         }
-    }
-}
-
-/// Adding a report to a row.
-pub(super) trait Widen {
-    /// Makes the time of the row hold this one too.
-    fn widen(&mut self, from: UnixMs, to: UnixMs);
-}
-
-impl Widen for Sum {
-    fn widen(&mut self, from: UnixMs, to: UnixMs) {
-        self.first_seen = self.first_seen.min(from);
-        self.last_seen = self.last_seen.max(to);
     }
 }

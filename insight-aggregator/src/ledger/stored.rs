@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 
 use super::codec::{Named, hash_key};
-use super::map::{RowHash, RowMap};
-use super::numbers::{KeyNumber, Numbers};
+use super::map::RowMap;
+use super::numbers::{HashedKey, KeyNumber, Numbers};
 use super::plan::Before;
 use super::sequences::{NodeSequences, Sequences};
 use super::state::{Agent, Cells, span_of};
@@ -25,8 +25,6 @@ pub(super) struct Known {
     numbered: Option<(WindowId, Vec<HashedKey>)>,
 }
 
-type HashedKey = (RowHash, Arc<RowKey>);
-
 impl Known {
     fn name(&mut self, name: &str) -> Arc<str> {
         if let Some(known) = self.names.get(name) {
@@ -35,6 +33,14 @@ impl Known {
         let name: Arc<str> = name.into();
         self.names.insert(Arc::clone(&name));
         name
+    }
+
+    /// The numbered keys of the span that a minute was just read of.
+    pub(super) fn keys_of(&self, span: WindowId) -> &[HashedKey] {
+        match &self.numbered {
+            Some((of, numbered)) if *of == span => numbered,
+            _ => &[],
+        }
     }
 
     /// A key, which is decoded only the first time.
@@ -56,25 +62,27 @@ impl Stored<'_> {
     /// A minute; nothing when the store has none.
     pub(super) fn minute(&self, minute: Minute, known: &mut Known) -> Result<Cells> {
         let mut cells = Cells::default();
-        let numbered = self.numbered(span_of(minute), known)?;
+        let span = span_of(minute);
+        self.read_keys(span, known)?;
+        let numbered = known.keys_of(span).len();
         self.each(tables::EDGES, minute, |row| {
-            codec::each_row(minute, &row.value, |key, counters, seen| {
+            codec::each_row(minute, &row.value, |key, sum| {
                 match key {
                     Named::Number(number) => {
-                        let (hash, key) = numbered
-                            .get(number as usize)
-                            .with_context(|| format!("no key has the number {number}"))?;
-                        cells.add(*hash, counters, seen, || Arc::clone(key));
+                        ensure!(
+                            (number as usize) < numbered,
+                            "no key has the number {number}"
+                        );
+                        cells.rows.add_numbered(number, &sum);
                     }
                     Named::Key(key) => {
                         let (hash, key) = known.key(key)?;
-                        cells.add(hash, counters, seen, || key);
+                        cells.rows.add_other(hash, &key, &sum);
                     }
                 }
                 Ok(())
             })
         })?;
-        known.numbered = Some((span_of(minute), numbered));
         self.each(tables::METRICS, minute, |row| {
             let id = known.name(std::str::from_utf8(&row.clustering)?);
             cells.metrics.insert(id, codec::decode_metrics(&row.value)?);
@@ -109,16 +117,14 @@ impl Stored<'_> {
         Ok(of_minute)
     }
 
-    /// The keys of a span by their numbers; taken out of `known` when it has them.
-    fn numbered(&self, span: WindowId, known: &mut Known) -> Result<Vec<HashedKey>> {
-        if let Some((of, numbered)) = known.numbered.take()
-            && of == span
-        {
-            return Ok(numbered);
+    /// Makes sure that the numbered keys of a span are known.
+    fn read_keys(&self, span: WindowId, known: &mut Known) -> Result<()> {
+        if known.numbered.as_ref().is_some_and(|(of, _)| *of == span) {
+            return Ok(());
         }
-        let scan = Scan::partition(tables::EDGES, span, tables::of_keys());
         let mut numbered = Vec::new();
-        let keys = self.0.scan(&scan)?.into_iter().try_for_each(|row| {
+        let scan = Scan::partition(tables::EDGES, span, tables::of_keys());
+        let read = self.0.scan(&scan)?.into_iter().try_for_each(|row| {
             let first: [u8; 4] = row.clustering.as_slice().try_into()?;
             let first = KeyNumber::from_be_bytes(first);
             ensure!(
@@ -131,16 +137,16 @@ impl Stored<'_> {
                 Ok(())
             })
         });
-        codec::located(keys, tables::EDGES, span)?;
-        Ok(numbered)
+        codec::located(read, tables::EDGES, span)?;
+        known.numbered = Some((span, numbered));
+        Ok(())
     }
 
     /// The numbers of a span's keys.
     pub(super) fn numbers(&self, span: WindowId, known: &mut Known) -> Result<Numbers> {
-        let numbered = self.numbered(span, known)?;
-        let hashes = numbered.iter().map(|(hash, _)| *hash);
-        let numbers = hashes.zip(0..).collect();
-        known.numbered = Some((span, numbered));
+        self.read_keys(span, known)?;
+        let mut numbers = Numbers::default();
+        numbers.extend(known.keys_of(span).iter().cloned());
         Ok(numbers)
     }
 

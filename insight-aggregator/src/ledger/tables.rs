@@ -11,8 +11,8 @@
 
 use std::ops::Bound;
 
-use super::codec;
-use super::plan::{Changes, StagedRows};
+use super::codec::{self, KeyEncoder, KeyWriter, Named, RowWriter};
+use super::plan::{Changes, StagedKey, StagedRows};
 use super::state::{Agent, span_of};
 use crate::model::Minute;
 use crate::store::{Put, WindowId};
@@ -83,16 +83,34 @@ fn of_rows(rows: &StagedRows, part: u32) -> Vec<u8> {
     key
 }
 
+/// A report's rows as they are stored.
+fn values_of(minute: Minute, rows: &StagedRows, encoder: &mut KeyEncoder) -> Vec<Vec<u8>> {
+    let mut writer = RowWriter::new(minute, rows.from, rows.to);
+    for row in &rows.rows {
+        let key = match &row.key {
+            StagedKey::Numbered(number) => Named::Number(*number),
+            StagedKey::Whole(key) => Named::Key(encoder.encode(key)),
+        };
+        writer.push(key, &row.counters);
+    }
+    writer.finish()
+}
+
 /// Everything that a commit writes.
 pub(super) fn puts(changes: &Changes) -> Vec<Put> {
     let mut puts = Vec::new();
+    let mut encoder = KeyEncoder::default();
     for (span, new) in &changes.numbers {
-        puts.extend(new.keys.values().iter().map(|(first, keys)| Put {
+        let mut writer = KeyWriter::new(new.first);
+        for (_, key) in &new.keys {
+            writer.push(encoder.encode(key));
+        }
+        puts.extend(writer.finish().into_iter().map(|(first, value)| Put {
             table: EDGES,
             window: *span,
             partition: of_keys(),
             clustering: first.to_be_bytes().to_vec(),
-            value: keys.clone(),
+            value,
         }));
     }
     for (minute, cells) in &changes.minutes {
@@ -104,11 +122,8 @@ pub(super) fn puts(changes: &Changes) -> Vec<Put> {
             value,
         };
         for rows in &cells.rows {
-            puts.extend(
-                (0..)
-                    .zip(&rows.values)
-                    .map(|(part, value)| put(EDGES, of_rows(rows, part), value.clone())),
-            );
+            let parts = (0..).zip(values_of(*minute, rows, &mut encoder));
+            puts.extend(parts.map(|(part, value)| put(EDGES, of_rows(rows, part), value)));
         }
         puts.extend(cells.metrics.iter().map(|(id, sample)| {
             put(

@@ -55,34 +55,23 @@ impl TotalRows {
         }
     }
 
-    /// Adds what a report added to a row; the row's key, to be kept in memory once, unless there is no room for the row.
-    pub(super) fn add(
-        &mut self,
-        hash: RowHash,
-        key: &RowKey,
-        delta: Counters,
-        now: UnixMs,
-    ) -> Option<&Arc<RowKey>> {
+    /// Adds what a report added to a row.
+    pub(super) fn add(&mut self, hash: RowHash, key: &Arc<RowKey>, delta: Counters, now: UnixMs) {
         let room = self.rows.len() < self.max_rows;
         match self.rows.entry(hash) {
             Entry::Occupied(total) => {
                 let total = total.into_mut();
                 total.counters += delta;
                 total.changed = now;
-                Some(&total.key)
             }
             Entry::Vacant(place) if room => {
-                let total = Total {
-                    key: Arc::new(key.clone()),
+                place.insert(Total {
+                    key: Arc::clone(key),
                     counters: delta,
                     changed: now,
-                };
-                Some(&place.insert(total).key)
+                });
             }
-            Entry::Vacant(_) => {
-                self.overflowed += 1;
-                None
-            }
+            Entry::Vacant(_) => self.overflowed += 1,
         }
     }
 
@@ -133,7 +122,7 @@ impl TotalRows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Protocol, Side};
+    use crate::ledger::tests::key;
 
     #[test]
     fn a_full_table_counts_what_it_has_no_room_for() {
@@ -143,15 +132,7 @@ mod tests {
             opened: 1,
             ..Counters::default()
         };
-        let key = RowKey {
-            side: Side::Client,
-            local: "a".into(),
-            local_addr: [0; 4].into(),
-            remote_addr: [0; 4].into(),
-            port: 0,
-            protocol: Protocol::Tcp,
-            scope: 0,
-        };
+        let key = Arc::new(key("a", 0));
         for hash in [1, 2, 3, 1, 3] {
             totals.add(hash, &key, one, 0);
         }

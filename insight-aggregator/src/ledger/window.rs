@@ -7,8 +7,9 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::earlier::Earlier;
-use super::map::{RowHash, RowMap};
-use super::state::{Cell, Cells, State, Widen as _, minutes_of, span_of};
+use super::numbers::{HashedKey, Numbers};
+use super::rows::{CellMap, add_cell};
+use super::state::{Cells, State, minutes_of, span_of};
 use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, UnixMs, Window};
 use crate::store::WindowId;
 
@@ -76,7 +77,7 @@ impl Range {
 /// Collects minutes, oldest first, and then the names of what is in them, newest first.
 #[derive(Default)]
 pub(super) struct Builder {
-    rows: RowMap<Cell>,
+    rows: CellMap,
     metrics: HashMap<EntityId, Metrics>,
     coverage: BTreeMap<String, Vec<Coverage>>,
     entities: HashMap<EntityId, Arc<Entity>>,
@@ -87,16 +88,9 @@ pub(super) struct Builder {
 impl Builder {
     /// Adds what memory holds of the range.
     pub(super) fn add_memory(&mut self, state: &State, range: Range) {
-        for (_, cells) in state.minutes.range(range.first..=range.last) {
-            for (hash, cell) in &cells.rows {
-                self.add_row(*hash, cell);
-            }
-            for (id, sample) in &cells.metrics {
-                self.add_metrics(id, *sample);
-            }
-            for ((node, _), coverage) in &cells.coverage {
-                self.add_coverage(node, coverage);
-            }
+        for (minute, cells) in state.minutes.range(range.first..=range.last) {
+            let numbers = state.numbers.get(&span_of(*minute));
+            self.add_minute(cells, numbers.map_or(&[], Numbers::keys));
         }
         // Rows that are older than memory may be of entities that only memory has.
         let all = range.first < state.floor;
@@ -112,16 +106,16 @@ impl Builder {
         self.entities = entities;
     }
 
-    /// Adds a minute that is later than those before.
-    pub(super) fn add_minute(&mut self, cells: Cells) {
-        for (hash, cell) in cells.rows {
-            self.add_row(hash, &cell);
+    /// Adds a minute that is later than those before, with the keys that its numbers stand for.
+    pub(super) fn add_minute(&mut self, cells: &Cells, keys: &[HashedKey]) {
+        for (hash, key, sum) in cells.rows.iter(keys) {
+            add_cell(&mut self.rows, hash, key, sum);
         }
-        for (id, sample) in cells.metrics {
-            self.add_metrics(&id, sample);
+        for (id, sample) in &cells.metrics {
+            self.add_metrics(id, *sample);
         }
-        for ((node, _), coverage) in cells.coverage {
-            self.add_coverage(&node, &coverage);
+        for ((node, _), coverage) in &cells.coverage {
+            self.add_coverage(node, coverage);
         }
     }
 
@@ -131,7 +125,7 @@ impl Builder {
             self.rows = later.rows;
         } else {
             for (hash, cell) in later.rows {
-                self.add_row(hash, &cell);
+                add_cell(&mut self.rows, hash, &cell.key, &cell.sum);
             }
         }
         for (id, sample) in later.metrics {
@@ -141,16 +135,6 @@ impl Builder {
             self.add_coverage(&node, &coverage);
         }
         self.entities.extend(later.entities);
-    }
-
-    fn add_row(&mut self, hash: RowHash, cell: &Cell) {
-        self.rows
-            .entry(hash)
-            .and_modify(|known| {
-                known.sum.counters += cell.sum.counters;
-                known.sum.widen(cell.sum.first_seen, cell.sum.last_seen);
-            })
-            .or_insert_with(|| cell.clone());
     }
 
     fn add_metrics(&mut self, id: &EntityId, sample: Metrics) {

@@ -1,6 +1,7 @@
 //! One end of a flow, as the ledger keeps it.
 
 use std::net::IpAddr;
+use std::ops::AddAssign;
 
 use super::{Counters, EntityId, UnixMs};
 
@@ -78,4 +79,13 @@ pub struct Sum {
     pub first_seen: UnixMs,
     /// End of the last report.
     pub last_seen: UnixMs,
+}
+
+/// Adds a later time of the same row.
+impl AddAssign for Sum {
+    fn add_assign(&mut self, later: Self) {
+        self.counters += later.counters;
+        self.first_seen = self.first_seen.min(later.first_seen);
+        self.last_seen = self.last_seen.max(later.last_seen);
+    }
 }

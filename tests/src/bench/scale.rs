@@ -46,7 +46,7 @@ impl Scale {
                 messages: 20_000,
                 steady: Duration::from_secs(10),
                 sockets: &[5_000],
-                batches: 10,
+                batches: 50,
                 edges: 30,
             },
         }

@@ -7,31 +7,39 @@ use super::{FULL, VERSION, content};
 use crate::ledger::numbers::KeyNumber;
 
 /// Writes keys that have successive numbers.
-#[derive(Default)]
 pub(in crate::ledger) struct KeyWriter {
-    /// Each with the number of its first key.
+    next: KeyNumber,
     values: Vec<(KeyNumber, Vec<u8>)>,
 }
 
 impl KeyWriter {
-    /// Adds the key that has this number.
-    pub(in crate::ledger) fn push(&mut self, number: KeyNumber, key: &[u8]) {
+    /// Keys from this number on.
+    pub(in crate::ledger) fn new(first: KeyNumber) -> Self {
+        Self {
+            next: first,
+            values: Vec::new(),
+        }
+    }
+
+    /// Adds the key that has the next number.
+    pub(in crate::ledger) fn push(&mut self, key: &[u8]) {
         if self
             .values
             .last()
             .is_none_or(|(_, value)| value.len() >= FULL)
         {
-            self.values.push((number, vec![VERSION]));
+            self.values.push((self.next, vec![VERSION]));
         }
         if let Some((_, value)) = self.values.last_mut() {
             put_varint(value, key.len() as u64);
             value.extend_from_slice(key);
+            self.next += 1;
         }
     }
 
     /// The values, each with the number of its first key.
-    pub(in crate::ledger) fn values(&self) -> &[(KeyNumber, Vec<u8>)] {
-        &self.values
+    pub(in crate::ledger) fn finish(self) -> Vec<(KeyNumber, Vec<u8>)> {
+        self.values
     }
 }
 
@@ -55,12 +63,13 @@ mod tests {
     #[test]
     fn keys_come_back_in_their_order() {
         let keys: Vec<Vec<u8>> = (0..3_000).map(|key| vec![key as u8; key % 300]).collect();
-        let mut writer = KeyWriter::default();
-        for (number, key) in (5..).zip(&keys) {
-            writer.push(number, key);
+        let mut writer = KeyWriter::new(5);
+        for key in &keys {
+            writer.push(key);
         }
+        let values = writer.finish();
         let mut found = Vec::new();
-        for (first, value) in writer.values() {
+        for (first, value) in &values {
             assert_eq!(*first as usize, 5 + found.len());
             each_key(value, |key| {
                 found.push(key.to_vec());
@@ -69,7 +78,7 @@ mod tests {
             .unwrap();
         }
         assert_eq!(found, keys);
-        assert!(writer.values().len() > 1);
+        assert!(values.len() > 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use super::bytes::{put_signed, put_varint, take_bytes, take_signed, take_varint};
 use super::{FULL, VERSION, content};
 use crate::ledger::numbers::KeyNumber;
-use crate::model::{BUCKETS, Counters, Minute, Times, UnixMs};
+use crate::model::{BUCKETS, Counters, Minute, Sum, Times, UnixMs};
 
 /// Kinds of counts: the single ones, then each bucket of the times.
 const COUNTS: usize = 13 + 2 * BUCKETS;
@@ -135,11 +135,11 @@ impl RowWriter {
     }
 }
 
-/// Hands out the rows of a value, each with the time that it covers, start and end.
+/// Hands out the rows of a value.
 pub(in crate::ledger) fn each_row(
     minute: Minute,
     value: &[u8],
-    mut take: impl FnMut(Named<'_>, Counters, [UnixMs; 2]) -> Result<()>,
+    mut take: impl FnMut(Named<'_>, Sum) -> Result<()>,
 ) -> Result<()> {
     let mut rest = content(value)?;
     let mut time = || -> Result<UnixMs> {
@@ -149,7 +149,7 @@ pub(in crate::ledger) fn each_row(
             .checked_add(offset.unwrap_or(i64::MAX))
             .context("rows have a time after the end of time")
     };
-    let seen = [time()?, time()?];
+    let (first_seen, last_seen) = (time()?, time()?);
     let mut expected = 0_i64;
     while !rest.is_empty() {
         let bits = take_varint(&mut rest)?;
@@ -171,7 +171,12 @@ pub(in crate::ledger) fn each_row(
             let length = take_varint(&mut rest)?;
             Named::Key(take_bytes(&mut rest, length)?)
         };
-        take(key, counters(counts), seen)?;
+        let sum = Sum {
+            counters: counters(counts),
+            first_seen,
+            last_seen,
+        };
+        take(key, sum)?;
     }
     Ok(())
 }
@@ -194,10 +199,10 @@ mod tests {
     fn assert_read(values: &[Vec<u8>], rows: &[(Named<'_>, [u64; COUNTS])]) {
         let mut expected = rows.iter();
         for value in values {
-            each_row(MINUTE, value, |key, found, seen| {
+            each_row(MINUTE, value, |key, sum| {
                 let (expected, counts) = expected.next().unwrap();
-                assert_eq!((key, found), (*expected, counters(*counts)));
-                assert_eq!(seen, [120_500, 180_000]);
+                assert_eq!((key, sum.counters), (*expected, counters(*counts)));
+                assert_eq!((sum.first_seen, sum.last_seen), (120_500, 180_000));
                 Ok(())
             })
             .unwrap();
@@ -257,7 +262,7 @@ mod tests {
     #[test]
     fn broken_rows_are_errors_that_say_so() {
         let value = written(&[(Named::Key(b"key"), [1; COUNTS])]).remove(0);
-        let read = |value: &[u8]| each_row(MINUTE, value, |_, _, _| Ok(()));
+        let read = |value: &[u8]| each_row(MINUTE, value, |_, _| Ok(()));
         read(&value).unwrap();
         // Behind version and times a value may end.
         for length in (0..value.len()).filter(|length| *length != 6) {

@@ -90,6 +90,38 @@ fn a_name_that_changes_back_is_written() {
 }
 
 #[test]
+fn memory_lets_go_of_minutes_when_there_are_too_many_rows() {
+    let store = Arc::new(Memory::new());
+    let open = |now| Ledger::open_with(store.clone(), RETENTION, now, 25).unwrap();
+    let ledger = open(START);
+    // 10 rows a minute, from which the entities change at the border of a span.
+    let start = START - 3 * MINUTE;
+    for minute in 1..=6_u16 {
+        let to = start + i64::from(minute) * MINUTE;
+        let rows: Vec<_> = (0..10).map(|port| (key("a", port), opened(1, 1))).collect();
+        let mut report = report("n", u64::from(minute), to, &rows);
+        report.entities = vec![entity("a", &format!("in {}", (to - 1) / SPAN))];
+        commit(&ledger, report, to);
+        let stats = ledger.stats();
+        let expected = usize::from(minute.min(2));
+        assert_eq!(stats.minutes_in_memory, expected, "minute {minute}");
+        assert_eq!(stats.rows_in_memory, 10 * expected);
+    }
+    let now = start + 6 * MINUTE;
+    let reopened = open(now);
+    assert_eq!(reopened.stats().rows_in_memory, 20);
+    let roomy = Ledger::open(store.clone(), RETENTION, now).unwrap();
+    assert_eq!(roomy.stats().rows_in_memory, 60);
+    for ledger in [&ledger, &reopened, &roomy] {
+        let window = ledger.window_at(start, now, now).unwrap();
+        assert_eq!(window.rows[&key("a", 3)].counters.opened, 6);
+        let newest = format!("in {}", now / SPAN);
+        assert_eq!(window.entities["a"].name, newest);
+        assert_eq!(ledger.totals().entities["a"].name, newest);
+    }
+}
+
+#[test]
 fn totals_grow_from_the_start_of_the_process() {
     let (store, ledger) = ledger(START);
     commit(

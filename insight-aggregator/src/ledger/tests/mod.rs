@@ -27,7 +27,7 @@ fn ledger(now: UnixMs) -> (Arc<Memory>, Ledger) {
     (store, ledger)
 }
 
-fn key(local: &str, port: u16) -> RowKey {
+pub(super) fn key(local: &str, port: u16) -> RowKey {
     RowKey {
         side: Side::Client,
         local: local.into(),
