@@ -283,16 +283,18 @@ fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Release;
 
     fn probe(name: &'static str, required: bool, attached: bool) -> Probe {
         Probe {
             name,
             hook: "hook",
-            since: "5.10",
+            since: Release(5, 10),
             required,
             attached,
             reason: (!attached).then(|| "refused".to_owned()),
             lost: "much",
+            instead: "nothing",
         }
     }
 

@@ -13,6 +13,7 @@ mod setup;
 mod signals;
 mod test;
 mod up;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,8 @@ enum Verb {
     Up(up::Args),
     /// Measure, beside the budgets
     Bench(bench::Args),
+    /// Run the kernel tests in virtual machines with Debian's kernels
+    Vm(vm::Args),
     /// Remove what broken tests may have left on this host
     CleanHost,
     /// Generate proto/src/gen from proto/insight/v1
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Verb::Build(args) => build::run(&args),
         Verb::Up(args) => up::run(&args),
         Verb::Bench(args) => bench::run(&args),
+        Verb::Vm(args) => vm::run(&args),
         Verb::CleanHost => clean_host::run(),
         Verb::Codegen(args) => codegen::run(&args),
     };

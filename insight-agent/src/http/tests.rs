@@ -10,7 +10,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::cgroups::Sample;
-use crate::kernel::Probe;
+use crate::kernel::{Probe, Release};
 use crate::status::FlowMap;
 
 async fn get_text(status: &Status, path: &str) -> (StatusCode, String) {
@@ -26,11 +26,12 @@ fn ready() -> Status {
     status.set_probes(vec![Probe {
         name: "life",
         hook: "tp_btf/inet_sock_set_state",
-        since: "5.5",
+        since: Release(5, 5),
         required: true,
         attached: true,
         reason: None,
         lost: "everything",
+        instead: "nothing",
     }]);
     status.set_flow_map(FlowMap {
         used: 12,

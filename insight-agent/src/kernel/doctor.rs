@@ -1,11 +1,12 @@
 //! What this kernel supports, and why something does not load.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Result;
 use serde::Serialize;
 
-use super::{Kernel, LoadOptions, Probe, capabilities};
+use super::{Form, Kernel, LoadOptions, Probe, btf, capabilities, fields};
 
 /// Room for flows in a trial load; its maps live for a moment.
 const TRIAL_FLOWS: u32 = 64;
@@ -21,6 +22,8 @@ pub struct Diagnosis {
     pub btf: PathBuf,
     /// Each program's verdict.
     pub probes: Vec<Probe>,
+    /// In which form this kernel has what the programs read.
+    pub forms: Vec<Form>,
     /// Why nothing could be loaded.
     pub error: Option<String>,
     /// Flows can be counted.
@@ -47,11 +50,17 @@ pub fn diagnose(btf: PathBuf) -> Diagnosis {
             .to_string_lossy()
             .into_owned(),
         capabilities: capabilities::held(),
+        // Without types there is an error already.
+        forms: forms(&btf).unwrap_or_default(),
         btf,
         probes,
         error,
         counts_flows,
     }
+}
+
+fn forms(path: &Path) -> Result<Vec<Form>> {
+    fields::forms(&btf::Btf::parse(&std::fs::read(path)?)?)
 }
 
 impl Diagnosis {
@@ -74,14 +83,35 @@ impl Diagnosis {
             };
             let _ = writeln!(
                 text,
-                "\n{:<9} {verdict} ({}, Linux {})",
+                "\n{:<9} {verdict} ({}, since Linux {})",
                 probe.name, probe.hook, probe.since
             );
             if let Some(reason) = &probe.reason {
                 let _ = writeln!(
                     text,
-                    "          why:  {reason}\n          lost: {}",
-                    probe.lost
+                    "          why:     {reason}\n          lost:    {}\n          instead: {}",
+                    probe.lost, probe.instead
+                );
+            }
+        }
+        for form in &self.forms {
+            let verdict = if form.present {
+                "as in new kernels"
+            } else {
+                "in an older form"
+            };
+            let _ = writeln!(
+                text,
+                "\n{:<9} {verdict} ({}, since Linux {})",
+                form.name,
+                form.needs,
+                form.kernels()
+            );
+            if !form.present {
+                let _ = writeln!(
+                    text,
+                    "          lost:    {}\n          instead: {}",
+                    form.lost, form.instead
                 );
             }
         }

@@ -7,14 +7,15 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use aya::maps::{Array, HashMap, Map, MapData, RingBuf};
 use aya::programs::links::FdLink;
-use aya::programs::{BtfTracePoint, Iter};
+use aya::programs::{BtfTracePoint, Iter, TracePoint};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 use insight_ebpf::abi::{
     FlowKey, FlowTotals, LiveSocket, Overflow, PHASE_BASELINE, PHASE_COUNTING, Settings,
 };
 
-use super::probes::{BIRTHS, LIFE, MISSED, READOUT};
+use super::probes::{BIRTHS, LIFE, MISSED, READOUT, STEADY};
 use super::readout::Readout;
+use super::turns::Turns;
 use super::wire::Wire;
 use super::{Births, Doorbell, Probe, btf, fields, object, pins, system};
 
@@ -63,9 +64,12 @@ impl Kernel {
             )
         })?;
         let offsets = fields::offsets(&btf::Btf::parse(&types)?)?;
+        let turns = Turns::here()?;
         let settings = Settings {
             scope_cgroup: options.scope_cgroup,
             scope_level: options.scope_level,
+            steady_runs: turns.steady_runs.into(),
+            cpus: turns.cpus,
             padding: 0,
         };
         let btf = Btf::parse(&types, Endianness::default()).context("parse the kernel's BTF")?;
@@ -86,7 +90,8 @@ impl Kernel {
             .map_max_entries("FLOWS", options.max_flows)
             // As many accounts as the agent keeps.
             .map_max_entries("WATERMARKS", options.max_flows.saturating_mul(2))
-            .map_max_entries("BASELINE", options.max_flows.saturating_mul(2));
+            .map_max_entries("BASELINE", options.max_flows.saturating_mul(2))
+            .map_max_entries("TURNS", turns.places());
         let ebpf = loader
             .load(object)
             .context("make the kernel maps; the agent needs root, or CAP_BPF and CAP_PERFMON")?;
@@ -97,11 +102,11 @@ impl Kernel {
             max_flows: options.max_flows,
             is_pinned: options.pins.is_some(),
         };
-        kernel.attach(&btf, options)?;
+        kernel.attach(&btf, options, turns.steady_runs)?;
         Ok(kernel)
     }
 
-    fn attach(&mut self, btf: &Btf, options: &LoadOptions) -> Result<()> {
+    fn attach(&mut self, btf: &Btf, options: &LoadOptions, steady: bool) -> Result<()> {
         let readout = self.attach_readout(btf);
         if !options.resume {
             // Without a readout there is nobody to take the baseline.
@@ -111,12 +116,22 @@ impl Kernel {
                 PHASE_COUNTING
             })?;
         }
-        // In this order: the kernel runs them in the order in which they were attached, and the second counts what the first missed.
-        for probe in [LIFE, MISSED] {
-            let pin = options.pins.as_ref().map(|folder| folder.join(probe.name));
-            let attached = match &pin {
+        let pin = |name: &str| options.pins.as_ref().map(|folder| folder.join(name));
+        // In this order: the kernel runs them in the order in which they were attached, and each counts what those before it missed.
+        if steady {
+            let attached = match &pin(STEADY.name) {
                 Some(pin) if options.resume => runs_already(pin),
-                _ => self.attach_tracepoint(probe.name, CHANGES, btf, pin.as_deref()),
+                pin => self.attach_steady(pin.as_deref()),
+            };
+            self.probes.push(match attached {
+                Ok(()) => STEADY.runs(),
+                Err(error) => STEADY.fails(&error),
+            });
+        }
+        for probe in [LIFE, MISSED] {
+            let attached = match &pin(probe.name) {
+                Some(pin) if options.resume => runs_already(pin),
+                pin => self.attach_tracepoint(probe.name, CHANGES, btf, pin.as_deref()),
             };
             self.probes.push(match attached {
                 Ok(()) => probe.runs(),
@@ -155,6 +170,24 @@ impl Kernel {
         let link = program.attach().context("attach")?;
         if let Some(pin) = pin {
             FdLink::from(program.take_link(link)?)
+                .pin(pin)
+                .with_context(|| format!("pin the link at {}", pin.display()))?;
+        }
+        Ok(())
+    }
+
+    fn attach_steady(&mut self, pin: Option<&Path>) -> Result<()> {
+        let program: &mut TracePoint = self
+            .ebpf
+            .program_mut("steady")
+            .context("the BPF object has no program 'steady'")?
+            .try_into()?;
+        program.load().context("load")?;
+        let link = program
+            .attach("sock", CHANGES)
+            .context("attach; the agent needs /sys/kernel/tracing")?;
+        if let Some(pin) = pin {
+            FdLink::try_from(program.take_link(link)?)?
                 .pin(pin)
                 .with_context(|| format!("pin the link at {}", pin.display()))?;
         }

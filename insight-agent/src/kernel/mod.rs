@@ -12,12 +12,16 @@ mod object;
 mod pins;
 mod probes;
 mod readout;
+mod release;
 mod system;
+mod turns;
 mod wire;
 
 pub use births::Births;
 pub use doctor::{Diagnosis, diagnose};
 pub use doorbell::Doorbell;
+pub use fields::Form;
 pub use load::{Kernel, LoadOptions};
 pub use pins::{Found, NoBpfFs, Pins, remove as remove_pins};
 pub use probes::Probe;
+pub use release::Release;

@@ -1,8 +1,9 @@
-//! The programs as a table: what each hooks, since which kernel, and what is lost without it.
+//! The fallback table, as far as programs go: what each hooks, since which kernel, what is lost without it and what is done instead.
+//! [`fields`](super::fields) has its other part, forms of data.
 
 use serde::Serialize;
 
-use super::capabilities;
+use super::{Release, capabilities};
 
 /// What one program can do here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -11,60 +12,79 @@ pub struct Probe {
     pub name: &'static str,
     /// Where it hooks the kernel.
     pub hook: &'static str,
-    /// Linux version that has everything it needs.
-    pub since: &'static str,
+    /// First Linux version that has everything it needs.
+    pub since: Release,
     /// Without it nothing can be counted.
     pub required: bool,
     /// Whether it runs.
     pub attached: bool,
     /// Why it does not run.
     pub reason: Option<String>,
-    /// What is lost, and used in its place, when it does not run.
+    /// What is lost when it does not run.
     pub lost: &'static str,
+    /// What is done instead.
+    pub instead: &'static str,
 }
+
+/// Counts connections where the programs of `life`'s kind may be preempted; elsewhere there is no such row.
+pub(super) const STEADY: Probe = Probe {
+    name: "steady",
+    hook: "tracepoint/sock/inet_sock_set_state",
+    since: Release(7, 0),
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "connections that open or close on a CPU while processes wait in the middle of 'life' and of 'missed' there: on a busy machine some in 10,000",
+    instead: "'life' counts alone",
+};
 
 /// Counts connections.
 pub(super) const LIFE: Probe = Probe {
     name: "life",
     hook: "tp_btf/inet_sock_set_state",
-    since: "5.15",
+    since: Release(5, 10),
     required: true,
     attached: false,
     reason: None,
     lost: "everything: no flow can be counted",
+    instead: "nothing: the agent does not start",
 };
 
 /// Counts the connections that `life` misses.
 pub(super) const MISSED: Probe = Probe {
     name: "missed",
     hook: "tp_btf/inet_sock_set_state",
-    since: "5.15",
+    since: Release(5, 10),
     required: false,
     attached: false,
     reason: None,
     lost: "a connection that opens or closes in a softirq which interrupts 'life' on its CPU: a few in a million",
+    instead: "nothing",
 };
 
 /// Sees cgroups as they are made.
 pub(super) const BIRTHS: Probe = Probe {
     name: "births",
     hook: "tp_btf/cgroup_mkdir",
-    since: "5.15",
+    since: Release(5, 10),
     required: false,
     attached: false,
     reason: None,
-    lost: "the name of a container that is gone before its first flow is read, some 50 ms; others are found by walking the tree",
+    lost: "the name of a container that is gone before its first flow is read, some 50 ms",
+    instead: "others are found by walking the tree",
 };
 
 /// Reads open connections.
 pub(super) const READOUT: Probe = Probe {
     name: "readout",
     hook: "iter/task_file",
-    since: "5.15",
+    // bpf_sock_from_file.
+    since: Release(5, 11),
     required: false,
     attached: false,
     reason: None,
-    lost: "the bytes of an open connection arrive when it closes, those from before the agent's start included; the graph says so",
+    lost: "the bytes of open connections, while they are open",
+    instead: "they arrive when it closes, those from before the agent's start included; the graph says so (no_live_readout)",
 };
 
 impl Probe {

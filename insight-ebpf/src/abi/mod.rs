@@ -16,7 +16,9 @@ pub use flow::{
     ROLE_SERVER, bucket,
 };
 pub use offsets::Offsets;
-pub use settings::{PHASE_BASELINE, PHASE_COUNTING, SCOPE_ANY_LEVEL, SCOPE_MAX_LEVEL, Settings};
+pub use settings::{
+    PHASE_BASELINE, PHASE_COUNTING, SCOPE_ANY_LEVEL, SCOPE_MAX_LEVEL, Settings, TURNS_OF_PROCESSES,
+};
 pub use socket::{LiveSocket, MARK_CLOSED, MARK_NEW, MARK_OLD};
 pub use state::{State, Watermark};
 

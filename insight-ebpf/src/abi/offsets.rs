@@ -14,8 +14,10 @@ pub struct Offsets {
     pub sk_max_ack_backlog: u32,
     /// `sock.sk_err`
     pub sk_err: u32,
-    /// `sock.sk_cgrp_data.cgroup`
+    /// `sock.sk_cgrp_data.cgroup`, or `sock.sk_cgrp_data.val` where [`Offsets::sk_cgroup_is_word`]
     pub sk_cgroup: u32,
+    /// 1 where the cgroup is a word that may hold flags in its place (before Linux 5.15), 0 where it is a pointer.
+    pub sk_cgroup_is_word: u32,
     /// `sock_common.skc_family`
     pub skc_family: u32,
     /// `sock_common.skc_state`
@@ -46,8 +48,11 @@ pub struct Offsets {
     pub total_retrans: u32,
     /// `tcp_sock.srtt_us`: eight times the smoothed round-trip time
     pub srtt_us: u32,
-    /// `net.net_cookie`
+    /// `net.net_cookie`, or `net.ns.inum` where [`Offsets::net_is_numbered`]
     pub net_cookie: u32,
+    /// 1 where a network namespace has a cookie only after somebody asked for it (before Linux 5.12), so that its inode
+    /// number (32 bits) is read; 0 where it is born with one.
+    pub net_is_numbered: u32,
     /// `cgroup.kn`
     pub cgroup_kn: u32,
     /// `cgroup.root`
@@ -64,4 +69,4 @@ pub struct Offsets {
     pub kn_id: u32,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 29 * 4);
+const _: () = assert!(size_of::<Offsets>() == 31 * 4);

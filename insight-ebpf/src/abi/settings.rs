@@ -8,6 +8,10 @@ pub struct Settings {
     pub scope_cgroup: u64,
     /// Depth of that cgroup; 0, the root, counts every socket and costs no check; [`SCOPE_ANY_LEVEL`] looks at all ancestors.
     pub scope_level: u32,
+    /// 1 where `steady` runs before `life`: in kernels that may preempt a tracepoint's programs.
+    pub steady_runs: u32,
+    /// CPUs that there may be: where the places of processes begin in the map `TURNS`.
+    pub cpus: u32,
     /// Always 0.
     pub padding: u32,
 }
@@ -17,9 +21,12 @@ pub const SCOPE_ANY_LEVEL: u32 = u32::MAX;
 /// Ancestors that are looked at then. Pods are at most 8 deep, also in clusters within clusters.
 pub const SCOPE_MAX_LEVEL: u32 = 16;
 
+/// Places of processes in the map `TURNS`, where `steady` runs. Two processes with one place are seldom between two programs at once.
+pub const TURNS_OF_PROCESSES: u32 = 4_096;
+
 /// Value of the map `PHASE` while the agent learns what open sockets had moved before it started.
 pub const PHASE_BASELINE: u32 = 1;
 /// Value of the map `PHASE` afterwards.
 pub const PHASE_COUNTING: u32 = 0;
 
-const _: () = assert!(size_of::<Settings>() == 16);
+const _: () = assert!(size_of::<Settings>() == 24);

@@ -8,7 +8,7 @@ use aya_ebpf::programs::BtfTracePointContext;
 use insight_ebpf::abi::{BIRTH_PATH, Birth};
 
 use super::maps::BIRTHS;
-use super::socket::load;
+use super::socket::{Typed, load};
 
 /// `TP_PROTO(struct cgroup *cgrp, const char *path)`, include/trace/events/cgroup.h.
 #[btf_tracepoint(function = "cgroup_mkdir")]
@@ -17,16 +17,16 @@ pub(crate) fn births(context: BtfTracePointContext) -> i32 {
     if cgroup.is_null() {
         return 0;
     }
-    let root = load!(cgroup, cgroup_root, *mut c_void);
+    let root = load!(Typed, cgroup, cgroup_root, *mut c_void);
     // Cgroups of v1 have ids of their own, which mean nothing to sockets.
-    if root.is_null() || load!(root, hierarchy_id, i32) != 0 {
+    if root.is_null() || load!(Typed, root, hierarchy_id, i32) != 0 {
         return 0;
     }
-    let node = load!(cgroup, cgroup_kn, *mut c_void);
+    let node = load!(Typed, cgroup, cgroup_kn, *mut c_void);
     if node.is_null() {
         return 0;
     }
-    let id = load!(node, kn_id, u64);
+    let id = load!(Typed, node, kn_id, u64);
     let path: *const c_void = context.arg(1);
     // Without room the agent walks the tree, as it does without this program.
     if let Some(mut entry) = BIRTHS.reserve::<Birth>(0) {

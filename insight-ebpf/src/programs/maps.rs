@@ -2,7 +2,7 @@
 
 use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_NOEXIST};
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, RingBuf};
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
 use insight_ebpf::abi::{
     BUCKETS, FlowKey, FlowTotals, Histogram, Moved, Overflow, PHASE_BASELINE, State, Watermark,
@@ -52,16 +52,16 @@ static WATERMARKS: HashMap<FlowKey, Watermark> =
 #[map]
 static BASELINE: HashMap<FlowKey, Moved> = HashMap::with_max_entries(131_072, BPF_F_NO_PREALLOC);
 
-/// Notes of `life` for `missed`.
+/// Notes of the programs on one hook for each other, by place; the agent sets how many there are.
 #[map]
-static TURNS: PerCpuArray<Turns> = PerCpuArray::with_max_entries(1, 0);
+static TURNS: Array<Turns> = Array::with_max_entries(1, 0);
 
-/// This CPU's notes.
+/// The notes at a place; `None` if there is no such place.
 #[inline(always)]
-pub(super) fn turns() -> Option<&'static mut Turns> {
-    let turns = TURNS.get_ptr_mut(0)?;
-    // SAFETY: a value of the map, which is never freed. A program of ours that interrupts this one on its CPU reads and writes whole
-    // words of it, which the compiler can keep no copies of across the calls that the verifier sees.
+pub(super) fn turns(place: u32) -> Option<&'static mut Turns> {
+    let turns = TURNS.get_ptr_mut(place)?;
+    // SAFETY: a value of the map, which is never freed. Programs of ours that read and write it at the same time do so in whole words,
+    // and expect it.
     Some(unsafe { &mut *turns })
 }
 

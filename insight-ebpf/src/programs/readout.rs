@@ -9,10 +9,7 @@ use insight_ebpf::abi::LiveSocket;
 use insight_ebpf::flow::live_socket;
 
 use super::maps::KernelMaps;
-use super::socket::{KernelSocket, load};
-
-const SOCK_STREAM: u16 = 1;
-const IPPROTO_TCP: u16 = 6;
+use super::socket::{KernelSocket, Typed, is_tcp, load};
 
 /// `struct bpf_iter_meta`, kernel/bpf/bpf_iter.c
 #[repr(C)]
@@ -48,11 +45,8 @@ extern "C" fn readout(context: *mut Context) -> i32 {
     if socket.is_null() {
         return 0;
     }
-    let sk = load!(socket.cast::<c_void>(), socket_sk, *mut c_void);
-    if sk.is_null()
-        || load!(sk, sk_type, u16) != SOCK_STREAM
-        || load!(sk, sk_protocol, u16) != IPPROTO_TCP
-    {
+    let sk = load!(Typed, socket.cast::<c_void>(), socket_sk, *mut c_void);
+    if sk.is_null() || !is_tcp::<Typed>(sk) {
         return 0;
     }
     let Some(socket) = KernelSocket::tcp(sk) else {

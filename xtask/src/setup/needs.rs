@@ -96,11 +96,54 @@ const IPROUTE2: Need = Need {
     source: Source::Apt("iproute2"),
 };
 
+/// The emulator.
+const QEMU: Need = Need {
+    name: "qemu-system-x86",
+    why: "other kernels are tried in virtual machines; it is a large package",
+    sign: Sign::Answers(&["qemu-system-x86_64", "--version"]),
+    source: Source::Apt("qemu-system-x86"),
+};
+
+/// The shell of the virtual machines.
+const BUSYBOX: Need = Need {
+    name: "busybox",
+    why: "it is all that the virtual machines have beside Insight's programs",
+    sign: Sign::Answers(&["busybox", "true"]),
+    source: Source::Apt("busybox-static"),
+};
+
+/// The tools for kernel modules.
+const KMOD: Need = Need {
+    name: "kmod",
+    why: "it finds the modules that the virtual machines need",
+    sign: Sign::Answers(&["kmod", "--version"]),
+    source: Source::Apt("kmod"),
+};
+
+/// The unpacker of kernel modules.
+const XZ: Need = Need {
+    name: "xz-utils",
+    why: "Debian's kernel modules are compressed with it",
+    sign: Sign::Answers(&["xzcat", "--version"]),
+    source: Source::Apt("xz-utils"),
+};
+
 /// For the BPF object.
 pub(crate) const BPF: &[&Need] = &[&RUST_SRC, &BPF_LINKER];
 /// For the lint tier.
 pub(crate) const LINT: &[&Need] = &[&CARGO_DENY];
 /// For tests on the real kernel, and for the demo.
 pub(crate) const HOST: &[&Need] = &[&RUST_SRC, &BPF_LINKER, &IPROUTE2];
+/// For the virtual machines.
+pub(crate) const VM: &[&Need] = &[&QEMU, &BUSYBOX, &KMOD, &XZ, &IPROUTE2];
 /// For everything.
-pub(crate) const ALL: &[&Need] = &[&RUST_SRC, &BPF_LINKER, &CARGO_DENY, &IPROUTE2];
+pub(crate) const ALL: &[&Need] = &[
+    &RUST_SRC,
+    &BPF_LINKER,
+    &CARGO_DENY,
+    &IPROUTE2,
+    &QEMU,
+    &BUSYBOX,
+    &KMOD,
+    &XZ,
+];

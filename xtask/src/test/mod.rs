@@ -9,6 +9,7 @@ mod report;
 mod stream;
 mod suite;
 mod unit;
+mod vm;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -36,6 +37,8 @@ enum Tier {
     Unit,
     /// The real kernel with real processes: root and the BPF toolchain
     Host,
+    /// Debian's kernels in QEMU
+    Vm,
 }
 
 /// Runs the tiers. The last line printed is always `N passed, N failed`.
@@ -53,7 +56,7 @@ fn tiers(args: &Args, report: &mut Report) -> Result<()> {
 
     // First the object: every tier then compiles the agent in the same environment, once.
     println!("== the BPF object");
-    let object = Object::prepare(&project, wanted(Tier::Host));
+    let object = Object::prepare(&project, wanted(Tier::Host) || wanted(Tier::Vm));
     if let Object::Broken(failure) = &object {
         report.broken(failure);
     }
@@ -68,5 +71,6 @@ fn tiers(args: &Args, report: &mut Report) -> Result<()> {
     tier(Tier::Lint, "lint", &|| lint::run(&project, &object));
     tier(Tier::Unit, "unit", &|| unit::run(&project, &object));
     tier(Tier::Host, "host", &|| host::run(&project, &object));
+    tier(Tier::Vm, "vm", &|| vm::run(&project, &object));
     Ok(())
 }

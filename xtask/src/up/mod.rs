@@ -5,7 +5,7 @@ mod parts;
 mod ports;
 mod ready;
 mod service;
-mod tied;
+pub(crate) mod tied;
 mod view;
 
 use std::net::SocketAddr;
