@@ -11,7 +11,6 @@ use insight_tests::pins::BpfFs;
 use insight_tests::product::{Agent, Aggregator, Outcome, free_port, program, run_once};
 use insight_tests::reader::Counts;
 use insight_tests::traffic::{Held, at, run_client, serve};
-use insight_tests::wait::{PATIENCE, eventually};
 use insight_tests::world::{NODE, Pods, Product};
 use tempfile::TempDir;
 
@@ -70,6 +69,8 @@ enum Change {
     Settings,
     /// The version, here to one before.
     Version,
+    /// Entries of other sizes: two maps in each other's place.
+    Layout,
     /// The first one was killed while it began.
     Unfinished,
 }
@@ -97,6 +98,13 @@ fn what_is_not_whole_is_begun_anew() -> Result<()> {
     })
 }
 
+#[test]
+fn what_cannot_be_read_is_begun_anew() -> Result<()> {
+    Pods::exact("what cannot be read is begun anew", |pods| {
+        replaced(&Change::Layout, pods)
+    })
+}
+
 fn replaced(change: &Change, pods: &Pods) -> Result<()> {
     let bpf = BpfFs::new()?;
     let aggregator = Aggregator::start()?;
@@ -119,6 +127,12 @@ fn replaced(change: &Change, pods: &Pods) -> Result<()> {
     match change {
         Change::Settings => product.agent.daemon.add_args(&["--max-flows", "128"]),
         Change::Version => fs::rename(&version, bpf.folder().join("v0")).context("rename")?,
+        Change::Layout => {
+            let pin = |name: &str| version.join(name);
+            fs::rename(pin("FLOWS"), pin("other"))?;
+            fs::rename(pin("WATERMARKS"), pin("FLOWS"))?;
+            fs::rename(pin("other"), pin("WATERMARKS"))?;
+        }
         Change::Unfinished => {
             fs::remove_file(version.join("STATE")).context("unpin")?;
             // Nothing says what was reported of it.
@@ -127,9 +141,17 @@ fn replaced(change: &Change, pods: &Pods) -> Result<()> {
         }
     }
     product.agent.restart()?;
-    if let Change::Unfinished = change {
-        return eventually(PATIENCE, "a new beginning", || {
-            ensure!(version.join("STATE").exists(), "not yet");
+    if let Change::Layout | Change::Unfinished = change {
+        // Nothing says what of the old counts was reported: they are lost, aloud, and new ones go on from what was.
+        let reported = plan.connections + held.tally.connections;
+        run_client(&pods.client, &plan)?;
+        product.settle()?;
+        let log = product.agent.daemon.log();
+        ensure!(log.contains("is lost"), "{log}");
+        return pods.eventually("the new counts beside the reported ones", || {
+            let edge = pods.edge(&product.reader, PORT)?;
+            let opened = edge.client_view.context("no client's view")?.opened;
+            ensure!(opened == reported + plan.connections, "{opened}");
             Ok(())
         });
     }

@@ -53,6 +53,9 @@ impl Kernel {
 
     /// Forgets the watermarks of flows that are gone.
     pub fn forget_watermarks(&mut self, flows: &[FlowKey]) -> Result<()> {
+        if !self.is_pinned {
+            return Ok(());
+        }
         let map = data(self.map("WATERMARKS")?)?;
         system::remove(map.fd().as_fd(), flows).context("delete from the map WATERMARKS")
     }

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use aya::maps::{Array, Map, MapData};
-use insight_ebpf::abi::{State, VERSION};
+use insight_ebpf::abi::{FlowKey, FlowTotals, Moved, State, VERSION, Watermark};
 use rustix::fs::{FlockOperation, flock};
+use tracing::warn;
 
 use super::wire::Wire;
 
@@ -98,8 +99,8 @@ impl Pins {
         self.folder.join(format!("v{VERSION}"))
     }
 
-    /// What earlier agents have left, of any version. What is not whole, because its agent was killed while it began, counts for
-    /// nothing and is removed.
+    /// What earlier agents have left, of any version. What is not whole, because its agent was killed while it began, or has entries
+    /// of other sizes than this version's, is removed.
     pub fn found(&self) -> Result<Vec<Found>> {
         let mut found = Vec::new();
         for (version, folder) in self.versions()? {
@@ -109,7 +110,13 @@ impl Pins {
                     version,
                     state,
                 }),
-                None => remove(&folder)?,
+                None => {
+                    warn!(
+                        folder = %folder.display(),
+                        "removing what an agent has not finished, or what this version cannot read; what was not reported of it is lost"
+                    );
+                    remove(&folder)?;
+                }
             }
         }
         Ok(found)
@@ -162,6 +169,15 @@ fn whole(folder: &Path) -> Option<State> {
     if !needed.into_iter().all(|name| folder.join(name).exists()) {
         return None;
     }
+    // The kernel writes entries of the map's sizes into our buffers, whatever we think they are.
+    let is_ours = |name: &str, value: usize| {
+        let info = MapData::from_pin(folder.join(name)).ok()?.info().ok()?;
+        let sizes = (info.key_size() as usize, info.value_size() as usize);
+        (sizes == (size_of::<FlowKey>(), value)).then_some(())
+    };
+    is_ours("FLOWS", size_of::<FlowTotals>())?;
+    is_ours("BASELINE", size_of::<Moved>())?;
+    is_ours("WATERMARKS", size_of::<Watermark>())?;
     let map = MapData::from_pin(folder.join("STATE")).ok()?;
     let state: Array<_, Wire<State>> = Map::Array(map).try_into().ok()?;
     let state = state.get(&0, 0).ok()?.0;

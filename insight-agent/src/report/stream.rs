@@ -176,14 +176,13 @@ impl Reporter {
     }
 
     fn configure(&self, config: &AgentConfig) {
-        let Some(asked) = interval(config.interval_ms) else {
-            return;
-        };
+        let own = Duration::from_millis(self.identity.interval_ms.into());
+        let asked = interval(config.interval_ms).unwrap_or(own);
         let is_new = self
             .interval
             .send_if_modified(|interval| std::mem::replace(interval, asked) != asked);
         if is_new {
-            info!(interval = ?asked, "the aggregator asks for another interval");
+            info!(interval = ?asked, "the aggregator asks for another interval, or leaves it to the agent again");
         }
     }
 

@@ -180,19 +180,22 @@ impl Collector {
     }
 
     /// What a batch reports. How much of each flow that makes is noted before the batch leaves.
-    fn take(&mut self, kernel: &mut Kernel, sequence: u64) -> Vec<FlowRow> {
+    ///
+    /// What may fail comes first: rows that were taken must not be lost.
+    fn take(&mut self, kernel: &mut Kernel, sequence: u64) -> Result<Vec<FlowRow>> {
+        self.last.flow_map.dropped_updates = kernel.overflow()?.updates;
         let mut kept = kernel.forget_watermarks(&self.accounts.gone());
         let rows = self.accounts.take(sequence, Instant::now(), |marks| {
             keep(kernel, marks, &mut kept);
         });
         noted(kept);
-        rows
+        Ok(rows)
     }
 
     /// What changed since the batch before, which is durable.
     pub(super) fn batch(&mut self, kernel: &mut Kernel, sequence: u64) -> Result<Batch> {
-        let rows = self.take(kernel, sequence);
-        let mut batch = self.build(kernel, sequence, &rows)?;
+        let rows = self.take(kernel, sequence)?;
+        let mut batch = self.build(kernel, sequence, &rows);
         batch.metrics = self.samples.iter().map(|sample| sample.metrics).collect();
         let named: HashSet<u64> = batch.owners.iter().map(|owner| owner.cgroup_id).collect();
         let more = self
@@ -217,16 +220,14 @@ impl Collector {
                 self.accounts.appeared(key, &totals);
             }
         }
-        let rows = self.take(kernel, sequence);
+        let rows = self.take(kernel, sequence)?;
         if rows.is_empty() {
             return Ok(None);
         }
-        self.build(kernel, sequence, &rows).map(Some)
+        Ok(Some(self.build(kernel, sequence, &rows)))
     }
 
-    fn build(&mut self, kernel: &mut Kernel, sequence: u64, rows: &[FlowRow]) -> Result<Batch> {
-        let overflow = kernel.overflow()?;
-        self.last.flow_map.dropped_updates = overflow.updates;
+    fn build(&mut self, kernel: &mut Kernel, sequence: u64, rows: &[FlowRow]) -> Batch {
         self.last.flow_map.size = u64::from(kernel.max_flows());
         self.learn();
         let cgroups: HashSet<u64> = rows.iter().map(|row| row.key.cgroup).collect();
@@ -251,7 +252,7 @@ impl Collector {
         self.state.sequence_until_ms = to_unix_ms.unsigned_abs();
         self.from_unix_ms = to_unix_ms;
         noted(kernel.set_state(&self.state));
-        Ok(batch)
+        batch
     }
 
     /// Shows the last reading.

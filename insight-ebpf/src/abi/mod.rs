@@ -1,7 +1,7 @@
 //! What the kernel's maps hold and the agent reads: plain integers in `repr(C)`, nothing that could be invalid.
 //!
 //! Both sides are built from these files, and [`VERSION`] names the layout where it outlives a build: in the path of the pinned
-//! maps. Values may grow at their end, and a version reads those before it; the flow's key is for ever.
+//! maps. An agent reports what another version has left only if its entries have the same sizes, so a change of meaning must change a size.
 
 mod birth;
 mod flow;
