@@ -26,9 +26,15 @@ Examples:
   insight-agent run --cgroup-root /sys/fs/cgroup/kubepods.slice
   INSIGHT_INTERVAL=1s insight-agent run --config /etc/insight/agent.toml
 
-/readyz says whether this agent counts, and nothing of the aggregator: while that is away counting goes on in the kernel, and
-else every agent would become unready at once, and rollouts would stop, for a fault that is not theirs. Whether reports arrive is
-told by /status (\"aggregator\"), by insight_agent_aggregator_connected in /metrics, and by the aggregator's GET /v1/agents.";
+/readyz says whether this agent counts, and nothing of the aggregator: while that is away counting \
+goes on in the kernel, and else every agent would become unready at once, and rollouts would stop, for a \
+fault that is not theirs. Whether reports arrive is told by /status (\"aggregator\"), by \
+insight_agent_aggregator_connected in /metrics, and by the aggregator's GET /v1/agents.";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  insight-agent doctor
+  insight-agent doctor --json | jq '.probes[] | select(.attached | not)'";
 
 const DETACH_EXAMPLES: &str = "\
 What was counted and not reported yet is lost; stop the agent with SIGTERM first.
@@ -44,7 +50,7 @@ Examples:
 
 /// Counts every flow and container of one Linux node, in the kernel, and reports them to an aggregator.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
-#[command(name = "insight-agent", version, after_help = EXAMPLES)]
+#[command(name = "insight-agent", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -58,6 +64,7 @@ pub enum Verb {
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
     /// Say what this kernel supports, what it does not, why, and what that costs. Exit status 1: flows cannot be counted.
+    #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor {
         /// Print JSON.
         #[arg(long)]
@@ -172,6 +179,11 @@ mod tests {
             "/readyz says whether this agent counts, and nothing of the aggregator",
         ] {
             assert!(help.contains(expected), "{expected} in {help}");
+        }
+        for verb in command.get_subcommands_mut() {
+            let name = verb.get_name().to_owned();
+            let help = verb.render_long_help().to_string();
+            assert!(help.contains("Example"), "no example of {name}: {help}");
         }
     }
 }

@@ -64,7 +64,15 @@ fn count(args: &RunArgs) -> Result<ExitCode> {
 
 fn detach(folder: &Path) -> Result<ExitCode> {
     let mut out = std::io::stdout();
-    if !folder.exists() {
+    if folder == Path::new("off") {
+        writeln!(out, "nothing is pinned: --pin-dir is off")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Not `exists`, which is false for whoever may not look.
+    let exists = folder
+        .try_exists()
+        .with_context(|| format!("look for {}; detaching needs root", folder.display()))?;
+    if !exists {
         writeln!(out, "nothing is pinned in {}", folder.display())?;
         return Ok(ExitCode::SUCCESS);
     }

@@ -10,7 +10,13 @@ use crate::graph::QueryText;
 /// Joins what agents report into the dependency graph, keeps it and serves it.
 #[derive(Debug, Parser)]
 #[command(name = "insight-aggregator", version, about, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 64 wrong arguments or configuration.")]
+#[command(after_help = "\
+Examples:
+  insight-aggregator serve                 gRPC at 7701, HTTP at 7700
+  insight-aggregator graph                 what talked to what in the last 15 minutes
+  insight-aggregator watch                 the graph as it changes
+
+Exit codes: 0 done, 1 failed, 64 wrong arguments or configuration.")]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) verb: Verb,
@@ -42,14 +48,15 @@ The file has the same names:
   http = \"0.0.0.0:7700\"
   store = \"embedded:/var/lib/insight\"
   retention = \"30d\"
+  agent_interval = \"10s\"
   log = \"info\"
   log_format = \"json\"")]
 pub(super) struct ServeArgs {
     /// Where agents and gRPC readers connect [default: 127.0.0.1:7701]
-    #[arg(long, env = "INSIGHT_GRPC", value_name = "ADDRESS:PORT")]
+    #[arg(long, env = "INSIGHT_GRPC", value_name = "ADDRESS:PORT", value_parser = address)]
     pub(super) grpc: Option<SocketAddr>,
     /// Where HTTP is served [default: 127.0.0.1:7700]
-    #[arg(long, env = "INSIGHT_HTTP", value_name = "ADDRESS:PORT")]
+    #[arg(long, env = "INSIGHT_HTTP", value_name = "ADDRESS:PORT", value_parser = address)]
     pub(super) http: Option<SocketAddr>,
     /// Where everything is kept: embedded:DIR, or memory: for trying out [default: embedded:/var/lib/insight for root, else
     /// embedded:$XDG_STATE_HOME/insight or embedded:~/.local/state/insight]
@@ -70,6 +77,13 @@ pub(super) struct ServeArgs {
     /// How it is logged [default: text]
     #[arg(long, env = "INSIGHT_LOG_FORMAT", value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        "it must be an IP address and a port, for example 127.0.0.1:7701, 0.0.0.0:7701 or [::]:7701"
+            .to_owned()
+    })
 }
 
 /// How log lines look.

@@ -55,9 +55,18 @@ impl Config {
         let localhost = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let retention = args.retention.or(file.retention);
         let agent_interval = args.agent_interval.or(file.agent_interval);
+        let grpc = args.grpc.or(file.grpc).unwrap_or_else(|| localhost(7701));
+        let http = args.http.or(file.http).unwrap_or_else(|| localhost(7700));
+        // Port 0 is any that is free.
+        if grpc == http && grpc.port() != 0 {
+            return Err(Failure::usage(
+                format!("--grpc and --http are both {grpc}"),
+                "give each a port of its own, for example --grpc 127.0.0.1:7701 --http 127.0.0.1:7700",
+            ));
+        }
         Ok(Self {
-            grpc: args.grpc.or(file.grpc).unwrap_or_else(|| localhost(7701)),
-            http: args.http.or(file.http).unwrap_or_else(|| localhost(7700)),
+            grpc,
+            http,
             store: check_store(match args.store.or(file.store) {
                 Some(store) => store,
                 None => default_store(rustix::process::geteuid().is_root(), |name| {

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::graph::to_proto;
 use super::output;
 use crate::api::edge::{SEARCHED, describe, only_edge};
+use crate::graph::render::one_line;
 
 pub(super) async fn run(args: EdgeArgs) -> Result<(), Failure> {
     let levels = match &args.level {
@@ -64,7 +65,7 @@ fn detail(graph: &v1::Graph) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "{name:<20} {value}");
+        let _ = writeln!(text, "{name:<20} {}", one_line(&value));
     };
     line("edge", edge.id.clone());
     line("level", graph.level.clone());
@@ -112,7 +113,8 @@ fn detail(graph: &v1::Graph) -> String {
         } else {
             &gap.node
         };
-        let _ = writeln!(text, "\nincomplete: {node}: {}: {}", gap.reason, gap.detail);
+        let gap = format!("incomplete: {node}: {}: {}", gap.reason, gap.detail);
+        let _ = writeln!(text, "\n{}", one_line(&gap));
     }
     text
 }
@@ -215,5 +217,12 @@ mod tests {
             .unwrap();
         let words: Vec<&str> = sent.split_whitespace().collect();
         assert_eq!(words, ["bytes", "sent", "17", "not", "seen"]);
+
+        let mut graph = graph;
+        graph.nodes[0].name = "a\u{1b}[2J".into();
+        assert!(
+            !detail(&graph).contains('\u{1b}'),
+            "a name moves the cursor"
+        );
     }
 }

@@ -61,8 +61,18 @@ fn what_cannot_be_meant_is_refused() {
 }
 
 #[test]
+fn a_wrong_address_is_answered_with_a_right_one() {
+    let error = parse("serve --http localhost:7700").unwrap_err();
+    for part in ["localhost:7700", "--http", "for example 127.0.0.1:7701"] {
+        assert!(error.contains(part), "{part} is not in {error}");
+    }
+}
+
+#[test]
 fn help_has_defaults_and_examples() {
     let mut command = Cli::command();
+    let help = command.render_long_help().to_string();
+    assert!(help.contains("Examples:"), "{help}");
     for (verb, expected) in [
         (
             "serve",
@@ -71,6 +81,7 @@ fn help_has_defaults_and_examples() {
                 "127.0.0.1:7700",
                 "7d",
                 "INSIGHT_GRPC",
+                "agent_interval =",
                 "Examples:",
             ][..],
         ),
@@ -143,6 +154,7 @@ fn wrong_configuration_ends_with_64() {
     for line in [
         "serve --config /nowhere/at/all.toml",
         "serve --store nothing",
+        "serve --store memory: --grpc 127.0.0.1:7700",
         "serve --store memory: --retention 7",
         "serve --store memory: --retention 899s",
     ] {

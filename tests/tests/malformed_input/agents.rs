@@ -1,5 +1,7 @@
 //! Agents that lack something, or are in the wrong place.
 
+use std::os::unix::fs::PermissionsExt;
+
 use anyhow::{Context, Result, ensure};
 use insight_tests::cgroup::CgroupRoot;
 use insight_tests::load::client::Plan;
@@ -36,6 +38,20 @@ fn the_agent_says_what_it_lacks() -> Result<()> {
         ensure!(outcome.stdout.contains(part), "no {part:?}: {outcome:?}");
     }
     Ok(())
+}
+
+/// Who may not look does not claim that nothing is pinned.
+#[test]
+fn detaching_without_rights_is_an_error() -> Result<()> {
+    needs_root!("detaching without rights is an error");
+    // For its owner alone, as BPF file systems are.
+    let folder = tempfile::TempDir::with_prefix("insight-pins-")?;
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o700))?;
+    let mut command = as_nobody("insight-agent")?;
+    command
+        .args(["detach", "--pin-dir"])
+        .arg(folder.path().join("insight"));
+    expect(&run_once(command)?, FAILED, &["root", "Permission denied"])
 }
 
 /// A URL of something that is no aggregator: the agent goes on counting, and says what is wrong.

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use insight_proto::v1;
 
+use crate::graph::render;
+
 /// What edges' lines need of a graph: names of nodes, and who the edges' ends are.
 pub(super) struct Names {
     nodes: HashMap<String, String>,
@@ -13,12 +15,9 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn of(graph: &v1::Graph) -> Self {
-        let nodes = graph.nodes.iter();
         let edges = graph.edges.iter();
         Self {
-            nodes: nodes
-                .map(|node| (node.id.clone(), node.name.clone()))
-                .collect(),
+            nodes: render::names(graph),
             edges: edges
                 .map(|edge| {
                     let port = format!("{}/{}", edge.protocol, edge.port);
@@ -89,13 +88,36 @@ fn counts(edge: &v1::Edge) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn lines_say_who_calls_whom() {
-        let node = |id: &str, name: &str| v1::Node {
+    fn node(id: &str, name: &str) -> v1::Node {
+        v1::Node {
             id: id.into(),
             name: name.into(),
             ..v1::Node::default()
+        }
+    }
+
+    #[test]
+    fn ends_can_be_told_apart_and_stay_in_their_line() {
+        let mut graph = v1::Graph {
+            nodes: vec![node("pod:1", "pod 0000…"), node("pod:2", "pod 0000…")],
+            edges: vec![v1::Edge {
+                id: "1".into(),
+                client: "pod:1".into(),
+                server: "pod:2".into(),
+                protocol: "tcp".into(),
+                port: 80,
+                ..v1::Edge::default()
+            }],
+            ..v1::Graph::default()
         };
+        let line = |graph: &v1::Graph| Names::of(graph).line('+', "1");
+        assert_eq!(line(&graph), "+ 1 pod:1 -> pod:2 tcp/80");
+        graph.nodes = vec![node("pod:1", "a\n\u{1b}[2J"), node("pod:2", "b")];
+        assert_eq!(line(&graph), "+ 1 a\\n\\u{1b}[2J -> b tcp/80");
+    }
+
+    #[test]
+    fn lines_say_who_calls_whom() {
         let edge = |id: &str, opened| v1::Edge {
             id: id.into(),
             client: "c".into(),

@@ -104,7 +104,7 @@ fn silence(last: &Coverage, until: UnixMs, is_back: bool) -> Option<Found> {
             )
         } else {
             format!(
-                "the agent was told to stop, and was not started again for {past}; what the kernel goes on counting follows when it is"
+                "the agent was told to stop, and was not started again for {past}; what the kernel counts meanwhile, where that is pinned, follows when it is"
             )
         };
         (silence > 0).then_some(("agent_stopped", detail))?

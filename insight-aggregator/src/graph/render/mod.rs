@@ -15,3 +15,4 @@ mod tests;
 pub use dot::dot;
 pub use mermaid::mermaid;
 pub use table::table;
+pub use words::{names, one_line};

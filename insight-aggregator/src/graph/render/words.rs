@@ -99,6 +99,12 @@ impl Totals {
     }
 }
 
+/// Nodes' names by their ids as the pictures write them: ids where two nodes have one name, and nothing that moves a cursor.
+pub fn names(graph: &v1::Graph) -> HashMap<String, String> {
+    let shown = Cast::of(graph).shown.into_iter();
+    shown.map(|node| (node.id, one_line(&node.name))).collect()
+}
+
 /// "3 connections, 1.5 KiB sent, 20 B received, 2 failed": what a picture says beside an arrow.
 pub(super) fn summary(edge: &v1::Edge) -> [String; 2] {
     let totals = Totals::of(edge);
@@ -182,7 +188,7 @@ pub(super) fn no_edges(graph: &v1::Graph) -> String {
 
 /// Text from outside in one line and without control characters: a process can give itself a name that moves the
 /// terminal's cursor.
-pub(super) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
             let escape = c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
