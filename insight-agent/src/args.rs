@@ -111,6 +111,17 @@ pub struct RunArgs {
     /// Room for flows in the kernel, 16 to 4194304 [env: INSIGHT_MAX_FLOWS] [default: 65536]
     #[arg(long, value_name = "N")]
     pub max_flows: Option<String>,
+    /// How long a flow may be idle before its room in the kernel is used for others, 1s to 24h; earlier when three quarters of the room are
+    /// taken [env: INSIGHT_FLOW_IDLE] [default: 10m]
+    #[arg(long, value_name = "TIME")]
+    pub flow_idle: Option<String>,
+    /// How many bits are kept of the IPv4 address of a server's client that is outside of the cluster (the aggregator's --cluster-ranges); 32:
+    /// all [env: INSIGHT_PREFIX_V4] [default: 24]
+    #[arg(long, value_name = "BITS")]
+    pub prefix_v4: Option<String>,
+    /// The same for IPv6; 128: all [env: INSIGHT_PREFIX_V6] [default: 48]
+    #[arg(long, value_name = "BITS")]
+    pub prefix_v6: Option<String>,
     /// A folder in a BPF file system where maps and programs are pinned, so that the kernel goes on counting without an agent and a
     /// restart, an upgrade or a crash loses nothing; 'off' detaches everything when the agent ends [env: INSIGHT_PIN_DIR] [default:
     /// /sys/fs/bpf/insight]

@@ -38,6 +38,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Room for flows in the kernel's map.
     pub max_flows: u32,
+    /// How long a flow may be idle before its room is used for others.
+    pub flow_idle: Duration,
+    /// Bits that are kept of the address of a server's client outside of the cluster: IPv4, IPv6.
+    pub prefixes: (u8, u8),
     /// The folder where maps and links are pinned; none: they go with the agent.
     pub pin_dir: Option<PathBuf>,
     /// A valid filter of `tracing_subscriber::EnvFilter`.
@@ -97,6 +101,11 @@ impl Config {
             interval: layers.check(Setting::Interval, check::interval)?,
             listen: layers.check(Setting::Listen, check::listen)?,
             max_flows: layers.check(Setting::MaxFlows, check::max_flows)?,
+            flow_idle: layers.check(Setting::FlowIdle, check::flow_idle)?,
+            prefixes: (
+                layers.check(Setting::PrefixV4, |bits| check::prefix(bits, 32, "24"))?,
+                layers.check(Setting::PrefixV6, |bits| check::prefix(bits, 128, "48"))?,
+            ),
             pin_dir: layers.check(Setting::PinDir, check::pin_dir)?,
             log: layers.check(Setting::Log, check::log)?,
         })

@@ -2,6 +2,7 @@
 
 mod begin;
 mod collect;
+mod room;
 mod scope;
 mod session;
 
@@ -20,7 +21,7 @@ use crate::boot;
 use crate::config::Config;
 use crate::http;
 use crate::kernel::{Doorbell, Kernel};
-use crate::report::{Identity, Outbox};
+use crate::report::{Asked, Identity, Outbox};
 use crate::shutdown;
 use crate::status::Status;
 use collect::Collector;
@@ -76,16 +77,23 @@ struct Agent {
 impl Agent {
     async fn count(
         &mut self,
-        mut interval: watch::Receiver<Duration>,
+        mut asked: watch::Receiver<Asked>,
         stop: &CancellationToken,
     ) -> Result<()> {
-        let mut tick = ticks(*interval.borrow_and_update());
+        let mut now = asked.borrow_and_update().clone();
+        let mut tick = ticks(now.interval);
         let mut early = Instant::now();
         let outbox = self.outbox.clone();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                Ok(()) = interval.changed() => tick = ticks(*interval.borrow_and_update()),
+                Ok(()) = asked.changed() => {
+                    let before = std::mem::replace(&mut now, asked.borrow_and_update().clone());
+                    if now.interval != before.interval {
+                        tick = ticks(now.interval);
+                    }
+                    self.set_ranges(&now);
+                }
                 durable = outbox.durable() => self.resume(durable)?,
                 _ = tick.tick() => {
                     // The next reading may work, and covers this one's time: a total is a total.
@@ -102,6 +110,18 @@ impl Agent {
                     early = Instant::now() + EARLY_EXPORT;
                 }
             }
+        }
+    }
+
+    fn set_ranges(&mut self, asked: &Asked) {
+        let Some(ranges) = &asked.ranges else {
+            return;
+        };
+        let (kernel, collector) = (&mut self.kernel, &mut self.collector);
+        if let Err(error) = tokio::task::block_in_place(|| collector.set_ranges(kernel, ranges)) {
+            warn!(
+                "the cluster's address ranges are not in the kernel: {error:#}; clients are counted as before"
+            );
         }
     }
 

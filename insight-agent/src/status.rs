@@ -18,8 +18,10 @@ pub struct FlowMap {
     pub used: u64,
     /// Room for flows.
     pub size: u64,
-    /// Updates lost because it was full, since the agent started.
+    /// Events of flows that found no room in it, and are counted together, since counting began.
     pub dropped_updates: u64,
+    /// Entries of idle flows that this agent removed.
+    pub removed: u64,
 }
 
 /// What outlives the agent.

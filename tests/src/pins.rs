@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::mount::Mount;
 
@@ -18,5 +18,11 @@ impl BpfFs {
     /// A folder for `--pin-dir`.
     pub fn folder(&self) -> PathBuf {
         self.0.path().join("insight")
+    }
+
+    /// The folder below it of the version that runs.
+    pub fn version(&self) -> Result<PathBuf> {
+        let entry = std::fs::read_dir(self.folder())?.next();
+        Ok(entry.context("nothing is pinned")??.path())
     }
 }

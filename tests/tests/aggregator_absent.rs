@@ -32,6 +32,7 @@ const GROWTH: u64 = 256 * 1024;
 
 fn sweep(rounds: u64, rate: f64) -> Plan {
     Plan {
+        from: None,
         to: SocketAddrV4::new(FIRST, PORT),
         addresses: ADDRESSES,
         rounds,

@@ -28,13 +28,17 @@ fn one_agent_holds_the_pins_until_they_are_detached() -> Result<()> {
         run_agent(&[verb, "--pin-dir", &folder])?.expect_error(&[&folder, &holder])?;
     }
     agent.daemon.kill()?;
-    let pinned = |name: &str| bpf.folder().join("v1").join(name).exists();
+    let version = bpf.version()?;
+    let pinned = |name: &str| version.join(name).exists();
     ensure!(
         pinned("life") && pinned("missed") && pinned("FLOWS"),
         "something went with the agent"
     );
     let detached = run_agent(&["detach", "--pin-dir", &folder])?.stdout()?;
-    ensure!(detached.contains("v1"), "{detached}");
+    ensure!(
+        detached.contains(&version.display().to_string()),
+        "{detached}"
+    );
     ensure!(!bpf.folder().exists(), "something is still pinned");
     let again = run_agent(&["detach", "--pin-dir", &folder])?.stdout()?;
     ensure!(again.contains("nothing is pinned"), "{again}");
@@ -123,7 +127,7 @@ fn replaced(change: &Change, pods: &Pods) -> Result<()> {
     all += run_client(&pods.client, &plan)?;
     held.exchange(300, 400)?;
 
-    let version = bpf.folder().join("v1");
+    let version = bpf.version()?;
     match change {
         Change::Settings => product.agent.daemon.add_args(&["--max-flows", "128"]),
         Change::Version => fs::rename(&version, bpf.folder().join("v0")).context("rename")?,

@@ -1,6 +1,7 @@
 //! Text → typed value, or why not and what would do. Pure, but for the cgroup root, which has to be there.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use crate::cgroups::Mounts;
 pub(crate) const MIN_INTERVAL: Duration = Duration::from_millis(100);
 /// Longer would leave the graph's last quarter of an hour empty.
 pub(crate) const MAX_INTERVAL: Duration = Duration::from_secs(600);
+
+const MIN_IDLE: Duration = Duration::from_secs(1);
+const MAX_IDLE: Duration = Duration::from_secs(24 * 3_600);
 
 /// Fewer would lump together what a single program talks to.
 const MIN_FLOWS: u32 = 16;
@@ -102,15 +106,33 @@ pub(super) fn cgroup_root(root: &str, mounts: &Mounts) -> Result<(PathBuf, PathB
 
 pub(super) fn interval(text: &str) -> Result<Duration, String> {
     const WANTED: &str = "it must be a time from 100ms to 10m, for example 500ms, 5s or 1m";
+    time(text, MIN_INTERVAL..=MAX_INTERVAL, WANTED)
+}
+
+pub(super) fn flow_idle(text: &str) -> Result<Duration, String> {
+    const WANTED: &str = "it must be a time from 1s to 24h, for example 10m";
+    time(text, MIN_IDLE..=MAX_IDLE, WANTED)
+}
+
+fn time(text: &str, within: RangeInclusive<Duration>, wanted: &str) -> Result<Duration, String> {
     let span: SignedDuration = text
         .trim()
         .parse()
-        .map_err(|_| format!("that is no time with a unit; {WANTED}"))?;
+        .map_err(|_| format!("that is no time with a unit; {wanted}"))?;
     match Duration::try_from(span) {
-        Ok(interval) if interval < MIN_INTERVAL => Err(format!("too short; {WANTED}")),
-        Ok(interval) if interval > MAX_INTERVAL => Err(format!("too long; {WANTED}")),
-        Ok(interval) => Ok(interval),
-        Err(_) => Err(format!("negative; {WANTED}")),
+        Ok(time) if time < *within.start() => Err(format!("too short; {wanted}")),
+        Ok(time) if time > *within.end() => Err(format!("too long; {wanted}")),
+        Ok(time) => Ok(time),
+        Err(_) => Err(format!("negative; {wanted}")),
+    }
+}
+
+pub(super) fn prefix(text: &str, most: u8, example: &str) -> Result<u8, String> {
+    match text.trim().parse() {
+        Ok(bits) if (1..=most).contains(&bits) => Ok(bits),
+        _ => Err(format!(
+            "it must be a number of bits from 1 to {most}, for example {example}"
+        )),
     }
 }
 

@@ -34,6 +34,9 @@ struct Values {
     interval: String,
     listen: String,
     max_flows: Number,
+    flow_idle: String,
+    prefix_v4: Number,
+    prefix_v6: Number,
     pin_dir: String,
     log: String,
 }
@@ -119,6 +122,9 @@ impl Layers {
             Setting::Interval => &values.interval,
             Setting::Listen => &values.listen,
             Setting::MaxFlows => &values.max_flows.0,
+            Setting::FlowIdle => &values.flow_idle,
+            Setting::PrefixV4 => &values.prefix_v4.0,
+            Setting::PrefixV6 => &values.prefix_v6.0,
             Setting::PinDir => &values.pin_dir,
             Setting::Log => &values.log,
         }

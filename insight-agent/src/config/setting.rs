@@ -20,6 +20,12 @@ pub enum Setting {
     Listen,
     /// `--max-flows`.
     MaxFlows,
+    /// `--flow-idle`.
+    FlowIdle,
+    /// `--prefix-v4`.
+    PrefixV4,
+    /// `--prefix-v6`.
+    PrefixV6,
     /// `--pin-dir`.
     PinDir,
     /// `--log`.
@@ -28,13 +34,16 @@ pub enum Setting {
 
 impl Setting {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Aggregator,
         Self::NodeName,
         Self::CgroupRoot,
         Self::Interval,
         Self::Listen,
         Self::MaxFlows,
+        Self::FlowIdle,
+        Self::PrefixV4,
+        Self::PrefixV6,
         Self::PinDir,
         Self::Log,
     ];
@@ -48,6 +57,9 @@ impl Setting {
             Self::Interval => "interval",
             Self::Listen => "listen",
             Self::MaxFlows => "max_flows",
+            Self::FlowIdle => "flow_idle",
+            Self::PrefixV4 => "prefix_v4",
+            Self::PrefixV6 => "prefix_v6",
             Self::PinDir => "pin_dir",
             Self::Log => "log",
         }
@@ -71,6 +83,9 @@ impl Setting {
             Self::Interval => "5s",
             Self::Listen => "127.0.0.1:7702",
             Self::MaxFlows => "65536",
+            Self::FlowIdle => "10m",
+            Self::PrefixV4 => "24",
+            Self::PrefixV6 => "48",
             Self::PinDir => DEFAULT_PIN_DIR,
             Self::Log => "info",
         }
@@ -84,6 +99,9 @@ impl Setting {
             Self::Interval => args.interval.as_ref(),
             Self::Listen => args.listen.as_ref(),
             Self::MaxFlows => args.max_flows.as_ref(),
+            Self::FlowIdle => args.flow_idle.as_ref(),
+            Self::PrefixV4 => args.prefix_v4.as_ref(),
+            Self::PrefixV6 => args.prefix_v6.as_ref(),
             Self::PinDir => args.pin_dir.as_ref(),
             Self::Log => args.log.as_ref(),
         }

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use insight_ebpf::abi::{FlowKey, FlowTotals, Histogram, Moved, Watermark};
+use insight_ebpf::abi::{Baseline, FlowEntry, FlowKey, FlowTotals, Moved, Watermark};
 
-use super::live::{Baseline, Live, LiveFlow};
+use super::account::Account;
+use super::live::{Live, LiveFlow};
 use super::row::FlowRow;
 use super::totals::Totals;
 
@@ -15,146 +16,87 @@ pub(super) const MENTION: Duration = Duration::from_secs(30);
 /// Rows of one batch, half of what an aggregator takes; what is more goes into the next one.
 const MAX_ROWS: usize = 500_000;
 
-/// A flow that is neither in the kernel's map nor open in so many full readings has found no room in the map when it closed, and
-/// comes no more.
-const ABSENT: u8 = 3;
-
-/// Every flow's account: one for each entry of the kernel's flow map, which bounds these, and as many again at most for flows that are
-/// open and found no room there.
-#[derive(Debug, Default)]
-pub struct Accounts {
-    baseline: HashMap<FlowKey, Moved>,
-    flows: HashMap<FlowKey, Account>,
-    limit: usize,
-    /// Flows whose accounts were closed since [`Accounts::gone`] was asked.
-    gone: Vec<FlowKey>,
-}
-
 /// Watermarks that are handed out at once: half a kilobyte each.
 const MARKS: usize = 1_024;
 
+/// Every flow's account: one for each entry of the kernel's flow map, which bounds these.
 #[derive(Debug, Default)]
-struct Account {
-    /// Counted.
-    total: Totals,
-    /// Of that, in a batch.
-    batched: Totals,
-    /// Round-trip times of open connections in readings that are in no batch yet.
-    open_rtt: Histogram,
-    /// Open connections.
-    active: u64,
-    /// Open connections as the last batch said.
-    batched_active: u64,
-    /// When a batch had it.
-    mentioned: Option<Instant>,
-    /// Full readings in a row that did not have it.
-    absent: u8,
-    /// Connections that must be older than the agent, known without a readout only.
-    older: u64,
-    /// How many more were closed than opened, as the last reading says.
-    excess: u64,
-}
-
-impl Account {
-    /// Counts the open connections without a readout: what was opened and not closed, and of those that are older than the agent the ones that
-    /// show by their closes. So there is never one too many, and none is missing once all the old ones are closed.
-    ///
-    /// The two counters are not read at once: a connection that opens and closes in between looks like an old one. So two readings have
-    /// to show an old one; it would stay for ever.
-    fn count_open(&mut self, closed: &FlowTotals) {
-        let excess = closed.closed.saturating_sub(closed.opened);
-        self.older = self.older.max(excess.min(self.excess));
-        self.excess = excess;
-        self.active = (closed.opened + self.older).saturating_sub(closed.closed);
-    }
+pub struct Accounts {
+    baseline: HashMap<FlowKey, Baseline>,
+    pub(super) flows: HashMap<FlowKey, Account>,
+    reading: u64,
 }
 
 impl Accounts {
-    /// Accounts that begin now; `max_flows` is the room in the kernel's flow map.
-    pub fn begin(baseline: Baseline, max_flows: u32) -> Self {
+    /// Accounts that begin now, with what each flow's open connections had moved before.
+    pub fn begin(baseline: impl IntoIterator<Item = (FlowKey, Baseline)>) -> Self {
         Self {
-            baseline: baseline.flows,
-            limit: (max_flows as usize).saturating_mul(2),
+            baseline: baseline.into_iter().collect(),
             ..Self::default()
         }
     }
 
-    /// Goes on where an agent before has stopped: `reported` of each flow is in a batch already.
-    pub fn resume(&mut self, reported: impl Iterator<Item = (FlowKey, FlowTotals)>) {
-        for (key, totals) in reported {
-            let account = self.flows.entry(key).or_default();
-            account.batched = Totals(totals);
-            account.total.raise(&Totals(totals));
-            // A readout knows better.
-            account.active = totals.opened.saturating_sub(totals.closed);
+    /// Goes on where an agent before has stopped: `reported` of each flow, whose entry was made then, is in a batch already.
+    pub fn resume(&mut self, reported: impl Iterator<Item = (FlowKey, u64, FlowTotals)>) {
+        let now = Instant::now();
+        for (key, born, totals) in reported {
+            let account = self
+                .flows
+                .entry(key)
+                .or_insert_with(|| Account::resumed(born, totals, now));
+            if account.born == born {
+                account.batched = Totals(totals);
+                account.total.raise(&Totals(totals));
+            }
         }
     }
 
-    /// Flows whose accounts were closed since the last call.
-    pub fn gone(&mut self) -> Vec<FlowKey> {
-        std::mem::take(&mut self.gone)
-    }
-
-    /// Takes a full reading. `closed` must have been read before `live`; without a readout `live` is `None`.
-    pub fn update(&mut self, closed: &[(FlowKey, FlowTotals)], live: Option<&Live>) {
-        for account in self.flows.values_mut() {
-            account.active = 0;
-            account.absent = account.absent.saturating_add(1);
-        }
+    /// Takes a full reading. `closed` must have been read before `live`; without a readout `live` is `None`. A connection whose flow is not
+    /// in `closed` yet is in the next reading.
+    pub fn update(&mut self, closed: &[(FlowKey, FlowEntry)], live: Option<&Live>) {
+        let now = Instant::now();
+        self.reading += 1;
         let none = LiveFlow::default();
-        for (key, totals) in closed {
+        for (key, entry) in closed {
             let open = live.map(|live| live.flows.get(key).unwrap_or(&none));
-            let account = self.set(key, totals, open.unwrap_or(&none));
+            let baseline = self.baseline_of(key, entry);
+            let reading = self.reading;
+            let account = self.account(key, entry, now);
+            account.reading = reading;
+            account.set(entry, open.unwrap_or(&none), &baseline, now);
             match open {
                 Some(open) => account.active = open.connections,
-                None => account.count_open(totals),
+                None => account.count_open(&entry.totals),
             }
         }
-        // Connections that are older than the agent: open, but their flow is not in the kernel's map yet.
-        let unseen = FlowTotals::default();
-        for (key, open) in live.into_iter().flat_map(|live| &live.flows) {
-            let has_room = self.flows.len() < self.limit;
-            let account = self.flows.get(key);
-            let is_new = account.map_or(has_room, |account| account.absent > 0);
-            if is_new {
-                self.set(key, &unseen, open).active = open.connections;
-            }
-        }
-        let gone = &mut self.gone;
-        self.flows.retain(|key, account| {
-            let stays = account.absent < ABSENT || account.total != account.batched;
-            if !stays {
-                gone.push(*key);
-            }
-            stays
-        });
+        // The rest was removed from the map.
+        self.flows
+            .retain(|_, account| account.reading == self.reading);
     }
 
     /// Takes the closed totals of a flow that has just appeared, between two full readings.
-    pub fn appeared(&mut self, key: &FlowKey, closed: &FlowTotals) {
-        let before = self
-            .flows
-            .get(key)
-            .map_or(FlowTotals::default(), |account| account.total.0);
-        let account = self.set(key, closed, &LiveFlow::default());
-        let added = closed.opened.saturating_sub(before.opened);
-        let ended = closed.closed.saturating_sub(before.closed);
-        account.active = (account.active + added).saturating_sub(ended);
+    pub fn appeared(&mut self, key: &FlowKey, entry: &FlowEntry) {
+        let now = Instant::now();
+        let baseline = self.baseline_of(key, entry);
+        self.account(key, entry, now)
+            .appeared(entry, &baseline, now);
     }
 
-    fn set(&mut self, key: &FlowKey, closed: &FlowTotals, open: &LiveFlow) -> &mut Account {
-        let baseline = self.baseline.get(key).copied().unwrap_or_default();
-        let account = self.flows.entry(*key).or_default();
-        account.absent = 0;
-        let before = account.total.moved();
-        account
-            .total
-            .raise(&Totals::of(closed, &open.moved, &baseline));
-        // An idle connection's time is old news.
-        if account.total.moved() != before {
-            for (sum, more) in account.open_rtt.iter_mut().zip(open.rtt) {
-                *sum = sum.saturating_add(more);
-            }
+    fn baseline_of(&self, key: &FlowKey, entry: &FlowEntry) -> Moved {
+        match self.baseline.get(key) {
+            Some(baseline) if baseline.born == entry.born => baseline.moved,
+            _ => Moved::default(),
+        }
+    }
+
+    /// The entry's account: a new one if the flow's entry was removed and made again.
+    fn account(&mut self, key: &FlowKey, entry: &FlowEntry, now: Instant) -> &mut Account {
+        let account = self
+            .flows
+            .entry(*key)
+            .or_insert_with(|| Account::new(entry.born, now));
+        if account.born != entry.born {
+            *account = Account::new(entry.born, now);
         }
         account
     }
@@ -172,25 +114,16 @@ impl Accounts {
             if rows.len() == MAX_ROWS {
                 break;
             }
-            let mut added = account.total.since(&account.batched);
-            let due = account.active > 0
-                && account
-                    .mentioned
-                    .is_none_or(|last| now.duration_since(last) >= MENTION);
-            if added.is_zero() && account.active == account.batched_active && !due {
+            let before = account.batched;
+            let Some(row) = account.take(*key, now) else {
                 continue;
-            }
-            added.add_rtt(&std::mem::take(&mut account.open_rtt));
-            rows.push(FlowRow {
-                key: *key,
-                added,
-                active: account.active,
-            });
-            if !added.is_zero() {
+            };
+            if account.batched != before {
                 let mark = Watermark {
                     sequence,
-                    after: account.total.0,
-                    before: account.batched.0,
+                    born: account.born,
+                    after: account.batched.0,
+                    before: before.0,
                 };
                 marks.push((*key, mark));
                 if marks.len() == MARKS {
@@ -198,12 +131,18 @@ impl Accounts {
                     marks.clear();
                 }
             }
-            account.batched = account.total;
-            account.batched_active = account.active;
-            account.mentioned = Some(now);
+            rows.push(row);
         }
         keep(&mut marks);
-        rows
+        merge_second_entries(rows)
+    }
+
+    /// Forgets the baselines of flows whose entries are removed.
+    pub fn forget(&mut self, keys: &[FlowKey]) {
+        for key in keys {
+            self.baseline.remove(key);
+            self.flows.remove(key);
+        }
     }
 
     /// How many flows there are.
@@ -215,4 +154,26 @@ impl Accounts {
     pub fn is_empty(&self) -> bool {
         self.flows.is_empty()
     }
+}
+
+/// One row a flow, also where it has two entries.
+fn merge_second_entries(rows: Vec<FlowRow>) -> Vec<FlowRow> {
+    let (second, mut rows): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| row.key.generation != 0);
+    if second.is_empty() {
+        return rows;
+    }
+    let places: HashMap<FlowKey, usize> = rows
+        .iter()
+        .enumerate()
+        .map(|(place, row)| (row.key, place))
+        .collect();
+    for mut row in second {
+        row.key.generation = 0;
+        match places.get(&row.key) {
+            Some(place) => rows[*place].add(&row),
+            None => rows.push(row),
+        }
+    }
+    rows
 }

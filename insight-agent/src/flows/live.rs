@@ -30,7 +30,7 @@ impl Live {
     /// Should its address be reused within the pass, one is missing until the next pass.
     pub fn meet(&mut self, record: &LiveSocket) {
         if self.met.insert(record.socket) {
-            let flow = self.flows.entry(record.key).or_default();
+            let flow = self.flows.entry(key_of(record)).or_default();
             add(&mut flow.moved, record);
             flow.connections += 1;
             if record.rtt_us != 0 {
@@ -49,18 +49,18 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// As an agent before has taken it.
-    pub fn kept(flows: Vec<(FlowKey, Moved)>) -> Self {
-        Self {
-            flows: flows.into_iter().collect(),
-            met: HashSet::new(),
-        }
-    }
-
     /// Takes a record; a socket that is met again counts as it was read first.
     pub fn meet(&mut self, record: &LiveSocket) {
         if record.baseline != 0 && self.met.insert(record.socket) {
-            add(self.flows.entry(record.key).or_default(), record);
+            add(self.flows.entry(key_of(record)).or_default(), record);
         }
+    }
+}
+
+/// The flow's key; the record has the socket's own address in it.
+fn key_of(record: &LiveSocket) -> FlowKey {
+    match record.key.prefix {
+        0 => record.key,
+        prefix => record.key.widened(prefix),
     }
 }

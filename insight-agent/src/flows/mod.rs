@@ -1,13 +1,18 @@
 //! Readings of the kernel become what was added since the last batch.
 
+mod account;
 mod accounts;
+mod idle;
 mod live;
+mod ranges;
 mod row;
 #[cfg(test)]
 mod tests;
 mod totals;
 
 pub use accounts::Accounts;
+pub use idle::Policy as IdlePolicy;
 pub use live::{Baseline, Live};
+pub use ranges::{Range, Ranges};
 pub use row::{FlowRow, batch_columns};
 pub use totals::Totals;

@@ -20,16 +20,35 @@ pub struct FlowRow {
     pub active: u64,
 }
 
+impl FlowRow {
+    /// Adds another row of the same flow, of connections that are open at the same time.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.added.add(&other.added);
+        self.active += other.active;
+    }
+}
+
 /// The rows as columns, with a dictionary of their ends.
 pub fn batch_columns(rows: &[FlowRow]) -> FlowColumns {
     let mut columns = FlowColumns::default();
     let mut ends = Dictionary::default();
     for row in rows {
         let (key, added) = (&row.key, &row.added.0);
-        columns
-            .local
-            .push(ends.index(&key.local, key.cgroup, key.netns));
-        columns.remote.push(ends.index(&key.remote, 0, 0));
+        let is_overflow = key.is_catch_all();
+        columns.local.push(ends.index(End {
+            address: key.local,
+            cgroup: key.cgroup,
+            netns: key.netns,
+            prefix: 0,
+            is_overflow,
+        }));
+        columns.remote.push(ends.index(End {
+            address: key.remote,
+            cgroup: 0,
+            netns: 0,
+            prefix: key.prefix,
+            is_overflow,
+        }));
         columns.port.push(u32::from(key.port));
         columns.protocol.push(protocol(key.protocol) as i32);
         columns.role.push(role(key.role) as i32);
@@ -74,29 +93,40 @@ struct Dictionary {
     places: HashMap<End, u32>,
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct End {
     address: [u32; 4],
     cgroup: u64,
     netns: u64,
+    prefix: u8,
+    is_overflow: bool,
 }
 
 impl Dictionary {
-    fn index(&mut self, address: &[u32; 4], cgroup: u64, netns: u64) -> u32 {
-        let end = End {
-            address: *address,
-            cgroup,
-            netns,
-        };
+    fn index(&mut self, end: End) -> u32 {
         let next = u32::try_from(self.endpoints.len()).unwrap_or(u32::MAX);
         *self.places.entry(end).or_insert_with(|| {
-            self.endpoints.push(Endpoint {
-                address: bytes(address),
-                cgroup_id: cgroup,
-                netns,
-            });
+            self.endpoints.push(end.endpoint());
             next
         })
+    }
+}
+
+impl End {
+    fn endpoint(self) -> Endpoint {
+        let address = bytes(&self.address);
+        let bits = u32::from(self.prefix);
+        Endpoint {
+            prefix_length: if address.len() == 4 {
+                bits.saturating_sub(96)
+            } else {
+                bits
+            },
+            address,
+            cgroup_id: self.cgroup,
+            netns: self.netns,
+            overflow: self.is_overflow,
+        }
     }
 }
 

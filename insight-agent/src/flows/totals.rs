@@ -48,6 +48,11 @@ impl Totals {
         self
     }
 
+    /// Adds what another entry of the same flow has.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.combine(other, u64::saturating_add);
+    }
+
     /// Payload bytes both ways.
     pub(super) fn moved(&self) -> (u64, u64) {
         (self.0.bytes_sent, self.0.bytes_received)

@@ -71,8 +71,14 @@ fn flow_map(page: &mut Page<'_>, state: &State) -> fmt::Result {
     page.one(
         Counter,
         "insight_agent_flow_updates_dropped",
-        "Flow updates lost because the kernel's map was full",
+        "Connections opened, closed or failed whose flow found no room, counted together",
         Value::Whole(map.dropped_updates),
+    )?;
+    page.one(
+        Counter,
+        "insight_agent_flow_map_removed",
+        "Entries of idle flows that were removed",
+        Value::Whole(map.removed),
     )
 }
 

@@ -37,6 +37,7 @@ fn ready() -> Status {
         used: 12,
         size: 65536,
         dropped_updates: 3,
+        removed: 5,
     });
     status.collected(Duration::from_millis(250));
     status

@@ -36,6 +36,7 @@ pub fn diagnose(btf: PathBuf) -> Diagnosis {
         scope_cgroup: 0,
         scope_level: 0,
         max_flows: TRIAL_FLOWS,
+        prefixes: (24, 48),
         btf: btf.clone(),
         pins: None,
         resume: false,

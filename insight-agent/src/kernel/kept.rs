@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 
 use anyhow::{Context, Result};
 use aya::maps::Array;
-use insight_ebpf::abi::{FlowKey, Moved, State, Watermark};
+use insight_ebpf::abi::{Baseline, FlowKey, State, Watermark};
 
 use super::load::data;
 use super::wire::Wire;
@@ -26,13 +26,13 @@ impl Kernel {
     /// Keeps the baseline for agents to come.
     pub fn keep_baseline<'a>(
         &mut self,
-        baseline: impl Iterator<Item = (&'a FlowKey, &'a Moved)>,
+        baseline: impl Iterator<Item = (&'a FlowKey, &'a Baseline)>,
     ) -> Result<()> {
         self.keep("BASELINE", baseline)
     }
 
     /// The baseline that an agent before has kept.
-    pub fn baseline(&self) -> Result<Vec<(FlowKey, Moved)>> {
+    pub fn baseline(&self) -> Result<Vec<(FlowKey, Baseline)>> {
         let map = data(self.map("BASELINE")?)?;
         system::entries(map.fd().as_fd()).context("read the map BASELINE")
     }
@@ -51,13 +51,17 @@ impl Kernel {
         system::entries(map.fd().as_fd()).context("read the map WATERMARKS")
     }
 
-    /// Forgets the watermarks of flows that are gone.
-    pub fn forget_watermarks(&mut self, flows: &[FlowKey]) -> Result<()> {
-        if !self.is_pinned {
+    /// Forgets what is kept of flows whose entries are gone.
+    pub fn forget(&mut self, flows: &[FlowKey]) -> Result<()> {
+        if !self.is_pinned || flows.is_empty() {
             return Ok(());
         }
-        let map = data(self.map("WATERMARKS")?)?;
-        system::remove(map.fd().as_fd(), flows).context("delete from the map WATERMARKS")
+        for name in ["WATERMARKS", "BASELINE"] {
+            let map = data(self.map(name)?)?;
+            system::remove(map.fd().as_fd(), flows)
+                .with_context(|| format!("delete from the map {name}"))?;
+        }
+        Ok(())
     }
 
     fn keep<'a, V: system::Plain + 'a>(

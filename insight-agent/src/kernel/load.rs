@@ -10,10 +10,12 @@ use aya::programs::links::FdLink;
 use aya::programs::{BtfTracePoint, Iter, TracePoint};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 use insight_ebpf::abi::{
-    FlowKey, FlowTotals, LiveSocket, Overflow, PHASE_BASELINE, PHASE_COUNTING, Settings,
+    FlowEntry, FlowKey, LiveSocket, PHASE_BASELINE, PHASE_COUNTING, PROTOCOL_TCP, ROLE_CLIENT,
+    ROLE_SERVER, SWITCH_OVERFLOWED, SWITCH_PHASE, Settings,
 };
 
-use super::probes::{BIRTHS, LIFE, MISSED, READOUT, STEADY};
+use super::evict::Retire;
+use super::probes::{BIRTHS, LIFE, MISSED, READOUT, RETIRE, STEADY};
 use super::readout::Readout;
 use super::turns::Turns;
 use super::wire::Wire;
@@ -26,6 +28,12 @@ const CLOSING_TIME: Duration = Duration::from_millis(250);
 /// The tracepoint of every change of a TCP socket's state.
 const CHANGES: &str = "inet_sock_set_state";
 
+/// The entries of the flow map for what finds no room in it.
+const CATCH_ALL: [FlowKey; 2] = [
+    FlowKey::catch_all(ROLE_CLIENT, PROTOCOL_TCP),
+    FlowKey::catch_all(ROLE_SERVER, PROTOCOL_TCP),
+];
+
 /// What to load.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
@@ -35,6 +43,8 @@ pub struct LoadOptions {
     pub scope_level: u32,
     /// Room in the flow map.
     pub max_flows: u32,
+    /// Bits that are kept of the address of a server's client outside of the cluster: IPv4, IPv6.
+    pub prefixes: (u8, u8),
     /// The kernel's BTF, normally `/sys/kernel/btf/vmlinux`.
     pub btf: PathBuf,
     /// Where maps and links are pinned; without it they go with the agent.
@@ -47,6 +57,7 @@ pub struct LoadOptions {
 pub struct Kernel {
     ebpf: Ebpf,
     readout: Option<Readout>,
+    pub(super) retire: Option<Retire>,
     probes: Vec<Probe>,
     max_flows: u32,
     pub(super) is_pinned: bool,
@@ -70,6 +81,8 @@ impl Kernel {
             scope_level: options.scope_level,
             steady_runs: turns.steady_runs.into(),
             cpus: turns.cpus,
+            prefix_v4: options.prefixes.0,
+            prefix_v6: options.prefixes.1,
             padding: 0,
         };
         let btf = Btf::parse(&types, Endianness::default()).context("parse the kernel's BTF")?;
@@ -87,8 +100,8 @@ impl Kernel {
             .btf(Some(&btf))
             .override_global("OFFSETS", &offsets, true)
             .override_global("SETTINGS", &settings, true)
-            .map_max_entries("FLOWS", options.max_flows)
-            // As many accounts as the agent keeps.
+            .map_max_entries("FLOWS", options.max_flows + CATCH_ALL.len() as u32)
+            // Those of entries that were removed are cleared later.
             .map_max_entries("WATERMARKS", options.max_flows.saturating_mul(2))
             .map_max_entries("BASELINE", options.max_flows.saturating_mul(2))
             .map_max_entries("TURNS", turns.places());
@@ -98,6 +111,7 @@ impl Kernel {
         let mut kernel = Self {
             ebpf,
             readout: None,
+            retire: None,
             probes: Vec::new(),
             max_flows: options.max_flows,
             is_pinned: options.pins.is_some(),
@@ -109,12 +123,16 @@ impl Kernel {
     fn attach(&mut self, btf: &Btf, options: &LoadOptions, steady: bool) -> Result<()> {
         let readout = self.attach_readout(btf);
         if !options.resume {
+            self.add_catch_all()?;
             // Without a readout there is nobody to take the baseline.
-            self.set_phase(if readout.is_ok() {
-                PHASE_BASELINE
-            } else {
-                PHASE_COUNTING
-            })?;
+            self.set_switch(
+                SWITCH_PHASE,
+                if readout.is_ok() {
+                    PHASE_BASELINE
+                } else {
+                    PHASE_COUNTING
+                },
+            )?;
         }
         let pin = |name: &str| options.pins.as_ref().map(|folder| folder.join(name));
         // In this order: the kernel runs them in the order in which they were attached, and each counts what those before it missed.
@@ -143,6 +161,13 @@ impl Kernel {
         self.probes.push(match births {
             Ok(()) => BIRTHS.runs(),
             Err(error) => BIRTHS.fails(&error),
+        });
+        self.probes.push(match Retire::attach(&mut self.ebpf, btf) {
+            Ok(retire) => {
+                self.retire = Some(retire);
+                RETIRE.runs()
+            }
+            Err(error) => RETIRE.fails(&error),
         });
         self.probes.push(match readout {
             Ok(readout) => {
@@ -235,23 +260,23 @@ impl Kernel {
         readout.read(each)?;
         #[expect(clippy::disallowed_methods, reason = "before anything else runs")]
         std::thread::sleep(CLOSING_TIME);
-        self.set_phase(PHASE_COUNTING)?;
+        self.set_switch(SWITCH_PHASE, PHASE_COUNTING)?;
         let marks = self.map("MARKS")?;
         system::clear::<u64, u8>(data(marks)?.fd().as_fd()).context("empty the map MARKS")?;
         Ok(())
     }
 
-    /// Totals of every flow, from closed connections.
-    pub fn closed(&self) -> Result<Vec<(FlowKey, FlowTotals)>> {
+    /// Every entry of the flow map: totals from closed connections.
+    pub fn closed(&self) -> Result<Vec<(FlowKey, FlowEntry)>> {
         let flows = data(self.map("FLOWS")?)?;
         system::entries(flows.fd().as_fd()).context("read the flow map")
     }
 
-    /// Totals of one flow, from closed connections.
-    pub fn closed_of(&self, key: &FlowKey) -> Result<Option<FlowTotals>> {
-        let flows: HashMap<_, Wire<FlowKey>, Wire<FlowTotals>> = self.map("FLOWS")?.try_into()?;
+    /// The entry of one flow.
+    pub fn closed_of(&self, key: &FlowKey) -> Result<Option<FlowEntry>> {
+        let flows: HashMap<_, Wire<FlowKey>, Wire<FlowEntry>> = self.map("FLOWS")?.try_into()?;
         match flows.get(&Wire(*key), 0) {
-            Ok(totals) => Ok(Some(totals.0)),
+            Ok(entry) => Ok(Some(entry.0)),
             Err(aya::maps::MapError::KeyNotFound) => Ok(None),
             Err(error) => Err(error).context("look up a flow"),
         }
@@ -266,10 +291,9 @@ impl Kernel {
         Ok(true)
     }
 
-    /// What found no room in the flow map.
-    pub fn overflow(&self) -> Result<Overflow> {
-        let overflow: Array<_, Wire<Overflow>> = self.map("OVERFLOW")?.try_into()?;
-        Ok(overflow.get(&0, 0).context("read the map OVERFLOW")?.0)
+    /// Events that found no room in the flow map, and went to a catch-all entry.
+    pub fn overflowed(&self) -> Result<u64> {
+        self.switch(SWITCH_OVERFLOWED)
     }
 
     /// The bell of new flows; once.
@@ -290,9 +314,26 @@ impl Kernel {
         Ok(Births(RingBuf::try_from(map)?))
     }
 
-    fn set_phase(&mut self, phase: u32) -> Result<()> {
-        let mut array: Array<_, u32> = self.map_mut("PHASE")?.try_into()?;
-        array.set(0, phase, 0).context("write the map PHASE")
+    pub(super) fn switch(&self, index: u32) -> Result<u64> {
+        let array: Array<_, u64> = self.map("SWITCHES")?.try_into()?;
+        array.get(&index, 0).context("read the map SWITCHES")
+    }
+
+    pub(super) fn set_switch(&mut self, index: u32, value: u64) -> Result<()> {
+        let mut array: Array<_, u64> = self.map_mut("SWITCHES")?.try_into()?;
+        array.set(index, value, 0).context("write the map SWITCHES")
+    }
+
+    /// Room for what finds none.
+    fn add_catch_all(&mut self) -> Result<()> {
+        let mut flows: HashMap<_, Wire<FlowKey>, Wire<FlowEntry>> =
+            self.map_mut("FLOWS")?.try_into()?;
+        for key in CATCH_ALL {
+            flows
+                .insert(Wire(key), Wire(FlowEntry::default()), 0)
+                .context("write the map FLOWS")?;
+        }
+        Ok(())
     }
 
     pub(super) fn map_mut(&mut self, name: &str) -> Result<&mut Map> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use aya::maps::{Array, Map, MapData};
-use insight_ebpf::abi::{FlowKey, FlowTotals, Moved, State, VERSION, Watermark};
+use insight_ebpf::abi::{Baseline, FlowEntry, FlowKey, State, VERSION, Watermark};
 use rustix::fs::{FlockOperation, flock};
 use tracing::warn;
 
@@ -22,9 +22,9 @@ const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
 /// Maps that are pinned. `TURNS` belongs to the programs alone, and is kept by them.
 pub(super) const MAPS: [&str; 8] = [
     "FLOWS",
-    "OVERFLOW",
+    "RANGES",
+    "SWITCHES",
     "NEW_FLOWS",
-    "PHASE",
     "MARKS",
     "STATE",
     "WATERMARKS",
@@ -175,8 +175,8 @@ fn whole(folder: &Path) -> Option<State> {
         let sizes = (info.key_size() as usize, info.value_size() as usize);
         (sizes == (size_of::<FlowKey>(), value)).then_some(())
     };
-    is_ours("FLOWS", size_of::<FlowTotals>())?;
-    is_ours("BASELINE", size_of::<Moved>())?;
+    is_ours("FLOWS", size_of::<FlowEntry>())?;
+    is_ours("BASELINE", size_of::<Baseline>())?;
     is_ours("WATERMARKS", size_of::<Watermark>())?;
     let map = MapData::from_pin(folder.join("STATE")).ok()?;
     let state: Array<_, Wire<State>> = Map::Array(map).try_into().ok()?;

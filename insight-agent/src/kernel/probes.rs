@@ -74,6 +74,18 @@ pub(super) const BIRTHS: Probe = Probe {
     instead: "others are found by walking the tree",
 };
 
+/// Takes entries of idle flows out of use.
+pub(super) const RETIRE: Probe = Probe {
+    name: "retire",
+    hook: "iter/bpf_map_elem",
+    since: Release(5, 9),
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "room in the flow map: entries of idle flows are never removed, and once it is full new flows are counted together",
+    instead: "a larger --max-flows, or a restart with --pin-dir off",
+};
+
 /// Reads open connections.
 pub(super) const READOUT: Probe = Probe {
     name: "readout",

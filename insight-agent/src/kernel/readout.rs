@@ -28,7 +28,7 @@ impl Readout {
                 "the agent is not in the host's PID namespace and would see its own files only; in Kubernetes set hostPID: true"
             );
         }
-        let link = system::link_iterator(program.as_fd()).context("link the iterator")?;
+        let link = system::link_iterator(program.as_fd(), None).context("link the iterator")?;
         Ok(Self { link })
     }
 

@@ -39,7 +39,9 @@ struct LinkAttributes {
     second: u32,
     attach_type: u32,
     flags: u32,
-    rest: [u64; 4],
+    info: u64,
+    info_length: u32,
+    rest: [u32; 5],
 }
 
 /// Integers in `repr(C)`: any bytes are a value, and there is no padding.
@@ -51,11 +53,11 @@ pub(super) unsafe trait Plain: Copy {}
 // SAFETY: integers only; padding is explicit and sizes are asserted where they are declared.
 unsafe impl Plain for insight_ebpf::abi::FlowKey {}
 // SAFETY: as above.
-unsafe impl Plain for insight_ebpf::abi::FlowTotals {}
+unsafe impl Plain for insight_ebpf::abi::FlowEntry {}
 // SAFETY: as above.
 unsafe impl Plain for insight_ebpf::abi::LiveSocket {}
 // SAFETY: as above.
-unsafe impl Plain for insight_ebpf::abi::Moved {}
+unsafe impl Plain for insight_ebpf::abi::Baseline {}
 // SAFETY: as above.
 unsafe impl Plain for insight_ebpf::abi::Birth {}
 // SAFETY: as above.
@@ -135,22 +137,34 @@ pub(super) fn write<'a, K: Plain + 'a, V: Plain + 'a>(
             return Ok(());
         }
         // SAFETY: both hold as many entries as is said, of the map's key and value sizes.
-        unsafe { change(map, MAP_UPDATE_BATCH, &mut keys, values.as_mut_ptr() as u64) }?;
+        unsafe { change(map, MAP_UPDATE_BATCH, &mut keys, values.as_mut_ptr() as u64) }.1?;
     }
 }
 
-/// Deletes entries; one that is not there is no error.
+/// Deletes entries, in (keys / 4096) system calls; one that is not there is no error.
 pub(super) fn remove<K: Plain>(map: BorrowedFd<'_>, keys: &[K]) -> io::Result<()> {
-    for key in keys {
-        // SAFETY: one key of the map's key size; deleting looks at no values.
-        match unsafe { change(map, MAP_DELETE_BATCH, &mut [*key], 0) } {
-            Err(error) if error.raw_os_error() != Some(libc::ENOENT) => return Err(error),
-            _ => {}
+    for some in keys.chunks(BATCH as usize) {
+        let mut rest = some.to_vec();
+        while !rest.is_empty() {
+            // SAFETY: keys of the map's key size; deleting looks at no values.
+            let (done, result) = unsafe { change(map, MAP_DELETE_BATCH, &mut rest, 0) };
+            match result {
+                // The kernel stops at a key that is not there.
+                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
+                    rest.drain(..(done + 1).min(rest.len()));
+                }
+                result => {
+                    result?;
+                    break;
+                }
+            }
         }
     }
     Ok(())
 }
 
+/// How many entries were changed, and why no more.
+///
 /// # Safety
 /// `values` points to as many values as there are keys, or the command takes none; both are of the map's sizes.
 unsafe fn change<K: Plain>(
@@ -158,7 +172,7 @@ unsafe fn change<K: Plain>(
     command: libc::c_long,
     keys: &mut [K],
     values: u64,
-) -> io::Result<()> {
+) -> (usize, io::Result<()>) {
     let mut attributes = BatchAttributes {
         in_batch: 0,
         out_batch: 0,
@@ -170,17 +184,27 @@ unsafe fn change<K: Plain>(
         flags: 0,
     };
     // SAFETY: as the caller promises.
-    unsafe { bpf(command, &mut attributes) }.map(drop)
+    let result = unsafe { bpf(command, &mut attributes) }.map(drop);
+    (attributes.count as usize, result)
 }
 
-/// A link to an iterator program that needs no map.
-pub(super) fn link_iterator(program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+/// A link to an iterator program, over the entries of a map if there is one.
+pub(super) fn link_iterator(
+    program: BorrowedFd<'_>,
+    map: Option<BorrowedFd<'_>>,
+) -> io::Result<OwnedFd> {
     let mut attributes = LinkAttributes {
         fd: descriptor(program),
         attach_type: TRACE_ITER,
         ..LinkAttributes::default()
     };
-    // SAFETY: no pointers in the attributes.
+    // `union bpf_iter_link_info`, of which a map's iterator uses one descriptor.
+    let info = map.map(descriptor);
+    if let Some(info) = &info {
+        attributes.info = std::ptr::from_ref(info) as u64;
+        attributes.info_length = size_of::<u32>() as u32;
+    }
+    // SAFETY: the pointer is to a descriptor that lives until the call ends.
     let fd = unsafe { bpf(LINK_CREATE, &mut attributes) }?;
     // SAFETY: the kernel just gave it to us.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

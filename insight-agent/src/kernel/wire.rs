@@ -1,7 +1,7 @@
 //! The kernel side's types, for aya.
 
 use aya::Pod;
-use insight_ebpf::abi::{FlowKey, FlowTotals, Offsets, Overflow, Settings, State};
+use insight_ebpf::abi::{FlowEntry, FlowKey, Offsets, Settings, State};
 
 /// Lets aya copy the kernel side's types, which are integers in `repr(C)` without hidden padding.
 #[repr(transparent)]
@@ -15,4 +15,4 @@ macro_rules! wire {
         unsafe impl Pod for Wire<$type> {}
     )* };
 }
-wire!(Offsets, Settings, FlowKey, FlowTotals, Overflow, State);
+wire!(Offsets, Settings, FlowKey, FlowEntry, State);

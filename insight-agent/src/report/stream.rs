@@ -18,9 +18,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status, Streaming};
 use tracing::{info, warn};
 
-use super::Outbox;
 use super::backoff::Backoff;
-use crate::config::{MAX_INTERVAL, MIN_INTERVAL};
+use super::{Asked, Outbox};
 use crate::status::Status as AgentStatus;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,8 +52,8 @@ pub struct Reporter {
     pub outbox: Arc<Outbox>,
     /// Who wants to know how it goes.
     pub status: AgentStatus,
-    /// The export interval: the agent's own until the aggregator asks for another.
-    pub interval: watch::Sender<Duration>,
+    /// What the aggregator asks.
+    pub asked: watch::Sender<Asked>,
 }
 
 impl Reporter {
@@ -177,13 +176,15 @@ impl Reporter {
 
     fn configure(&self, config: &AgentConfig) {
         let own = Duration::from_millis(self.identity.interval_ms.into());
-        let asked = interval(config.interval_ms).unwrap_or(own);
-        let is_new = self
-            .interval
-            .send_if_modified(|interval| std::mem::replace(interval, asked) != asked);
-        if is_new {
-            info!(interval = ?asked, "the aggregator asks for another interval, or leaves it to the agent again");
-        }
+        let asked = Asked::of(config, own);
+        self.asked.send_if_modified(|before| {
+            if before.interval != asked.interval {
+                info!(interval = ?asked.interval, "the aggregator asks for another interval, or leaves it to the agent again");
+            }
+            let is_new = *before != asked;
+            *before = asked;
+            is_new
+        });
     }
 
     fn hello(&self) -> Hello {
@@ -197,12 +198,6 @@ impl Reporter {
             interval_ms: identity.interval_ms,
         }
     }
-}
-
-/// The interval that is asked for, within what an agent can do; none where it is left to the agent.
-fn interval(asked_ms: u32) -> Option<Duration> {
-    let asked = Duration::from_millis(asked_ms.into());
-    (!asked.is_zero()).then(|| asked.clamp(MIN_INTERVAL, MAX_INTERVAL))
 }
 
 fn client(channel: Channel) -> AgentServiceClient<Channel> {

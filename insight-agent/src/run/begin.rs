@@ -52,6 +52,7 @@ pub(super) async fn begin(
         scope_cgroup: wanted.scope_cgroup,
         scope_level: wanted.scope_level,
         max_flows: wanted.max_flows,
+        prefixes: (wanted.prefix_v4, wanted.prefix_v6),
         btf: super::btf_path(),
         pins: pins.as_ref().map(Pins::current),
         resume,
@@ -93,6 +94,8 @@ fn wanted(config: &Config) -> Result<State> {
         node: xxh3_64(config.node_name.as_bytes()),
         epoch: now_unix_ns(),
         max_flows: config.max_flows,
+        prefix_v4: config.prefixes.0,
+        prefix_v6: config.prefixes.1,
         ..State::default()
     })
 }
@@ -104,6 +107,8 @@ fn is_same(found: &State, wanted: &State) -> bool {
             state.scope_level,
             state.node,
             state.max_flows,
+            state.prefix_v4,
+            state.prefix_v6,
         )
     };
     what(found) == what(wanted)
@@ -117,6 +122,7 @@ async fn replace(config: &Config, found: &Found) -> Result<()> {
         scope_cgroup: state.scope_cgroup,
         scope_level: state.scope_level,
         max_flows: state.max_flows,
+        prefixes: (state.prefix_v4, state.prefix_v6),
         btf: super::btf_path(),
         pins: Some(found.folder.clone()),
         resume: true,

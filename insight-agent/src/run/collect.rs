@@ -1,17 +1,17 @@
 //! One reading of everything, and the batch it makes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use insight_ebpf::abi::{FlowKey, FlowTotals, State, Watermark};
+use insight_ebpf::abi::{self, FlowKey, FlowTotals, State, Watermark};
 use insight_proto::v1::{AgentStatus, Batch};
 use tracing::warn;
 
 use crate::boot;
 use crate::cgroups::{Sample, Stats, Tree};
 use crate::config::Config;
-use crate::flows::{Accounts, Baseline, FlowRow, Live, batch_columns};
+use crate::flows::{Accounts, Baseline, FlowRow, IdlePolicy, Live, Ranges, batch_columns};
 use crate::kernel::{Births, Kernel};
 use crate::status::{FlowMap, Status};
 
@@ -20,10 +20,10 @@ const LONGEST_COVER: i64 = 30 * 24 * 3_600_000;
 
 /// What the last reading came to, for the status.
 #[derive(Default)]
-struct Reading {
+pub(super) struct Reading {
     took: Duration,
     readout: Duration,
-    flow_map: FlowMap,
+    pub(super) flow_map: FlowMap,
 }
 
 /// What could not be noted is counted and reported all the same.
@@ -31,6 +31,19 @@ fn noted(result: Result<()>) {
     if let Err(error) = result {
         warn!("should this agent be killed now, the next one counts some twice: {error:#}");
     }
+}
+
+/// The baseline of each entry of the flow map.
+fn of_entries(
+    baseline: &Baseline,
+    entries: &[(FlowKey, abi::FlowEntry)],
+) -> Vec<(FlowKey, abi::Baseline)> {
+    let of_entry = |(key, entry): &(FlowKey, abi::FlowEntry)| {
+        let moved = *baseline.flows.get(key)?;
+        let born = entry.born;
+        Some((*key, abi::Baseline { born, moved }))
+    };
+    entries.iter().filter_map(of_entry).collect()
 }
 
 /// Keeps some watermarks, and the first error.
@@ -41,9 +54,10 @@ fn keep(kernel: &mut Kernel, marks: &[(FlowKey, Watermark)], kept: &mut Result<(
 }
 
 /// What is reported for sure.
-fn settled(totals: FlowTotals) -> Watermark {
+fn settled(born: u64, totals: FlowTotals) -> Watermark {
     Watermark {
         sequence: 0,
+        born,
         after: totals,
         before: totals,
     }
@@ -51,7 +65,9 @@ fn settled(totals: FlowTotals) -> Watermark {
 
 /// Reads the kernel and the cgroups.
 pub(super) struct Collector {
-    accounts: Accounts,
+    pub(super) accounts: Accounts,
+    pub(super) ranges: Ranges,
+    pub(super) idle: IdlePolicy,
     state: State,
     tree: Tree,
     /// None where the paths that the kernel gives are not those below the mount.
@@ -59,13 +75,18 @@ pub(super) struct Collector {
     stats: Stats,
     samples: Vec<Sample>,
     from_unix_ms: i64,
-    last: Reading,
+    pub(super) last: Reading,
 }
 
 impl Collector {
     pub(super) fn new(config: &Config) -> Self {
         Self {
             accounts: Accounts::default(),
+            ranges: Ranges::default(),
+            idle: IdlePolicy {
+                idle: config.flow_idle,
+                room: config.max_flows as usize,
+            },
             state: State::default(),
             tree: Tree::new(config.cgroup_root.clone(), config.cgroup_mount.clone()),
             births: None,
@@ -82,7 +103,8 @@ impl Collector {
         kernel.take_baseline(|record| baseline.meet(record))?;
         self.from_unix_ms = boot::now_unix_ms();
         let now = self.from_unix_ms.unsigned_abs();
-        kernel.keep_baseline(baseline.flows.iter())?;
+        let baseline = of_entries(&baseline, &kernel.closed()?);
+        kernel.keep_baseline(baseline.iter().map(|(key, moved)| (key, moved)))?;
         self.state = State {
             complete: 1,
             reported_until_ms: now,
@@ -91,34 +113,44 @@ impl Collector {
         };
         // Last: from here on there is something to resume.
         kernel.set_state(&self.state)?;
-        self.accounts = Accounts::begin(baseline, kernel.max_flows());
+        self.accounts = Accounts::begin(baseline);
         Ok(())
     }
 
     /// Counting goes on, as an agent before has left it. What that one has reported is known after [`Self::resume`].
     pub(super) fn take_over(&mut self, kernel: &Kernel) -> Result<()> {
         self.state = kernel.state()?;
-        let baseline = Baseline::kept(kernel.baseline()?);
-        self.accounts = Accounts::begin(baseline, kernel.max_flows());
-        Ok(())
+        self.accounts = Accounts::begin(kernel.baseline()?);
+        self.take_over_ranges(kernel)
     }
 
     /// Reporting goes on: the aggregator has everything of the agent before up to the batch `durable`. The sequence of the last batch
     /// that was made.
     pub(super) fn resume(&mut self, kernel: &mut Kernel, durable: u64) -> Result<u64> {
-        let mut marks = kernel.watermarks()?;
+        let born: HashMap<FlowKey, u64> = kernel
+            .closed()?
+            .into_iter()
+            .map(|(key, entry)| (key, entry.born))
+            .collect();
+        let (mut marks, stale): (Vec<_>, Vec<_>) = kernel
+            .watermarks()?
+            .into_iter()
+            .partition(|(key, mark)| born.get(key) == Some(&mark.born));
+        // Their entries were removed.
+        let stale: Vec<FlowKey> = stale.into_iter().map(|(key, _)| key).collect();
+        kernel.forget(&stale)?;
         // Its last batch is lost if it is not durable now: it must not seem so when a later one is.
         let lost = marks.iter_mut().filter(|(_, mark)| mark.sequence > durable);
         let mended: Vec<_> = lost
             .map(|(key, mark)| {
-                *mark = settled(*mark.reported(durable));
+                *mark = settled(mark.born, *mark.reported(durable));
                 (*key, *mark)
             })
             .collect();
         kernel.keep_watermarks(mended.iter().map(|(key, mark)| (key, mark)))?;
         let reported = marks
             .iter()
-            .map(|(key, mark)| (*key, *mark.reported(durable)));
+            .map(|(key, mark)| (*key, mark.born, *mark.reported(durable)));
         self.accounts.resume(reported);
         let until = if self.state.sequence <= durable {
             self.state.sequence_until_ms
@@ -148,15 +180,25 @@ impl Collector {
 
     /// A full reading. Closed connections first: one that closes in between is then missing until the next reading, and never
     /// counted twice.
-    pub(super) fn read(&mut self, kernel: &Kernel) -> Result<()> {
+    pub(super) fn read(&mut self, kernel: &mut Kernel) -> Result<()> {
         let start = Instant::now();
+        let spares = kernel.spares_made()?;
         let closed = kernel.closed()?;
         let before_sockets = Instant::now();
         let mut live = Live::default();
-        let has_readout = kernel.live(|record| live.meet(record))?;
+        let has_readout = kernel.live(|record| {
+            if self.ranges.admits(record) {
+                live.meet(record);
+            }
+        })?;
         self.last.readout = before_sockets.elapsed();
-        self.last.flow_map.used = closed.len() as u64;
+        self.last.flow_map.used =
+            closed.iter().filter(|(key, _)| !key.is_catch_all()).count() as u64;
         self.accounts.update(&closed, has_readout.then_some(&live));
+        if closed.iter().all(|(key, _)| key.generation == 0) {
+            kernel.spares_gone(spares)?;
+        }
+        self.settle_exceptions(kernel);
         self.learn();
         self.samples = self
             .stats
@@ -171,7 +213,7 @@ impl Collector {
         let mut kept = Ok(());
         self.accounts.take(0, Instant::now(), |marks| {
             for (_, mark) in &mut *marks {
-                *mark = settled(mark.after);
+                *mark = settled(mark.born, mark.after);
             }
             keep(kernel, marks, &mut kept);
         });
@@ -183,8 +225,8 @@ impl Collector {
     ///
     /// What may fail comes first: rows that were taken must not be lost.
     fn take(&mut self, kernel: &mut Kernel, sequence: u64) -> Result<Vec<FlowRow>> {
-        self.last.flow_map.dropped_updates = kernel.overflow()?.updates;
-        let mut kept = kernel.forget_watermarks(&self.accounts.gone());
+        self.last.flow_map.dropped_updates = kernel.overflowed()?;
+        let mut kept = Ok(());
         let rows = self.accounts.take(sequence, Instant::now(), |marks| {
             keep(kernel, marks, &mut kept);
         });
@@ -194,6 +236,7 @@ impl Collector {
 
     /// What changed since the batch before, which is durable.
     pub(super) fn batch(&mut self, kernel: &mut Kernel, sequence: u64) -> Result<Batch> {
+        self.make_room(kernel);
         let rows = self.take(kernel, sequence)?;
         let mut batch = self.build(kernel, sequence, &rows);
         batch.metrics = self.samples.iter().map(|sample| sample.metrics).collect();
@@ -230,7 +273,11 @@ impl Collector {
     fn build(&mut self, kernel: &mut Kernel, sequence: u64, rows: &[FlowRow]) -> Batch {
         self.last.flow_map.size = u64::from(kernel.max_flows());
         self.learn();
-        let cgroups: HashSet<u64> = rows.iter().map(|row| row.key.cgroup).collect();
+        let cgroups: HashSet<u64> = rows
+            .iter()
+            .filter(|row| !row.key.is_catch_all())
+            .map(|row| row.key.cgroup)
+            .collect();
         // A clock may step: back, or by decades when a machine without a battery meets its time server.
         let to_unix_ms = boot::now_unix_ms().max(self.from_unix_ms);
         self.from_unix_ms = self.from_unix_ms.max(to_unix_ms - LONGEST_COVER);

@@ -18,13 +18,13 @@ use super::scope::Scope;
 use crate::boot;
 use crate::config::Config;
 use crate::kernel::{Kernel, LoadOptions};
-use crate::report::{Identity, Outbox, Reporter};
+use crate::report::{Asked, Identity, Outbox, Reporter};
 use crate::status::Status;
 
 /// The loaded programs, and the stream that tells of them.
 pub(super) struct Session {
     agent: Agent,
-    interval: watch::Receiver<Duration>,
+    asked: watch::Receiver<Asked>,
     hang_up: CancellationToken,
     reporting: JoinHandle<()>,
 }
@@ -67,19 +67,19 @@ impl Session {
             epoch: collector.state().epoch,
             interval_ms: u32::try_from(config.interval.as_millis()).unwrap_or(u32::MAX),
         };
-        let (asked, interval) = watch::channel(config.interval);
+        let (to_agent, asked) = watch::channel(Asked::nothing(config.interval));
         let reporter = Reporter {
             endpoint: Endpoint::from_shared(config.aggregator.clone()).context("aggregator URL")?,
             identity: identity.clone(),
             outbox: outbox.clone(),
             status: status.clone(),
-            interval: asked,
+            asked: to_agent,
         };
         let hang_up = CancellationToken::new();
         Ok(Self {
             reporting: tokio::spawn(reporter.run(hang_up.clone())),
             hang_up,
-            interval,
+            asked,
             agent: Agent {
                 kernel,
                 doorbell,
@@ -99,7 +99,7 @@ impl Session {
 
     /// Counts until told to stop.
     pub(super) async fn count(mut self, stop: &CancellationToken) -> Result<()> {
-        let counted = self.agent.count(self.interval.clone(), stop).await;
+        let counted = self.agent.count(self.asked.clone(), stop).await;
         self.end(stop.is_cancelled()).await?;
         counted
     }

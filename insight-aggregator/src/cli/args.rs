@@ -68,6 +68,15 @@ pub(super) struct ServeArgs {
     /// How often agents report, 1s to 10m [default: the agents' own]
     #[arg(long, env = "INSIGHT_AGENT_INTERVAL", value_name = "DURATION")]
     pub(super) agent_interval: Option<String>,
+    /// The cluster's own addresses (pods, Services, nodes): CIDR ranges, comma separated. Agents count the clients of a server that are outside of
+    /// them by prefix [default: unknown, and every client is counted by its address]
+    #[arg(
+        long,
+        env = "INSIGHT_CLUSTER_RANGES",
+        value_name = "RANGE,…",
+        value_delimiter = ','
+    )]
+    pub(super) cluster_ranges: Option<Vec<String>>,
     /// TOML file with these settings
     #[arg(long, env = "INSIGHT_CONFIG", value_name = "FILE")]
     pub(super) config: Option<PathBuf>,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Format as _, Toml};
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::args::{LogFormat, ServeArgs};
@@ -21,6 +22,9 @@ const DEFAULT_LOG: &str = "info,fjall=warn,lsm_tree=warn";
 /// The shortest retention: with less, the graph that everybody asks for first would be cut without a word.
 const MIN_RETENTION: Duration = Duration::from_millis(DEFAULT_RANGE_MS.unsigned_abs());
 
+/// Ranges that an agent's kernel has room for, and as many again.
+const MAX_RANGES: usize = 4_096;
+
 /// What `serve` runs with.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Config {
@@ -29,6 +33,7 @@ pub(super) struct Config {
     pub(super) store: String,
     pub(super) retention: Duration,
     pub(super) agent_interval: Option<Duration>,
+    pub(super) cluster_ranges: Vec<IpNet>,
     pub(super) log: String,
     pub(super) log_format: LogFormat,
 }
@@ -42,6 +47,7 @@ struct File {
     store: Option<String>,
     retention: Option<String>,
     agent_interval: Option<String>,
+    cluster_ranges: Option<Vec<String>>,
     log: Option<String>,
     log_format: Option<LogFormat>,
 }
@@ -55,6 +61,7 @@ impl Config {
         let localhost = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let retention = args.retention.or(file.retention);
         let agent_interval = args.agent_interval.or(file.agent_interval);
+        let ranges = args.cluster_ranges.or(file.cluster_ranges);
         let grpc = args.grpc.or(file.grpc).unwrap_or_else(|| localhost(7701));
         let http = args.http.or(file.http).unwrap_or_else(|| localhost(7700));
         // Port 0 is any that is free.
@@ -78,6 +85,7 @@ impl Config {
                 .as_deref()
                 .map(parse_agent_interval)
                 .transpose()?,
+            cluster_ranges: parse_ranges(&ranges.unwrap_or_default())?,
             log: args.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
         })
@@ -165,6 +173,29 @@ fn parse_agent_interval(text: &str) -> Result<Duration, Failure> {
         })
 }
 
+fn parse_ranges(ranges: &[String]) -> Result<Vec<IpNet>, Failure> {
+    if ranges.len() > MAX_RANGES {
+        return Err(Failure::usage(
+            format!("{} cluster ranges are too many", ranges.len()),
+            format!("give at most {MAX_RANGES}; larger ones may hold several of them"),
+        ));
+    }
+    let parse = |range: &String| {
+        let parsed: Result<IpNet, _> = range.trim().parse();
+        parsed.map(|range| range.trunc()).map_err(|_| {
+            Failure::usage(
+                format!("{range:?} is no range of addresses"),
+                "write --cluster-ranges in CIDR form, for example --cluster-ranges 10.244.0.0/16,10.96.0.0/12,fd00::/8",
+            )
+        })
+    };
+    ranges
+        .iter()
+        .filter(|range| !range.trim().is_empty())
+        .map(parse)
+        .collect()
+}
+
 /// Where a service of this user keeps its state.
 fn default_store(is_root: bool, env: impl Fn(&str) -> Option<PathBuf>) -> Result<String, Failure> {
     if is_root {
@@ -198,7 +229,9 @@ mod tests {
         let error = error("grpc = \"127.0.0.1:1\"\nretension = \"7d\"\n");
         assert!(error.contains("\"retension\" in /etc/a.toml"), "{error}");
         assert!(
-            error.contains("grpc, http, store, retention, agent_interval, log, log_format"),
+            error.contains(
+                "grpc, http, store, retention, agent_interval, cluster_ranges, log, log_format"
+            ),
             "{error}"
         );
     }

@@ -75,6 +75,11 @@ fn asked(config: &Config) -> v1::AgentConfig {
     let interval = config.agent_interval.unwrap_or_default();
     v1::AgentConfig {
         interval_ms: u32::try_from(interval.as_millis()).unwrap_or(u32::MAX),
+        cluster_ranges: config
+            .cluster_ranges
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         ..v1::AgentConfig::default()
     }
 }

@@ -114,7 +114,7 @@ fn flags_win_over_the_file_and_that_over_defaults() {
     let path = folder.path().join("a.toml");
     std::fs::write(
         &path,
-        "grpc = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:2\"\nstore = \"memory:\"\nretention = \"2h\"\nagent_interval = \"2s\"\nlog_format = \"json\"\n",
+        "grpc = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:2\"\nstore = \"memory:\"\nretention = \"2h\"\nagent_interval = \"2s\"\ncluster_ranges = [\"10.1.2.3/8\", \"fd00::/8\"]\nlog_format = \"json\"\n",
     )
     .unwrap();
     let line = format!("serve --http 127.0.0.1:3 --config {}", path.display());
@@ -125,6 +125,7 @@ fn flags_win_over_the_file_and_that_over_defaults() {
         store: "memory:".into(),
         retention: Duration::from_secs(7_200),
         agent_interval: Some(Duration::from_secs(2)),
+        cluster_ranges: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
         log: "info,fjall=warn,lsm_tree=warn".into(),
         log_format: LogFormat::Json,
     };

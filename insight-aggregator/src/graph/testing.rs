@@ -110,6 +110,7 @@ impl World {
             local: who.id.clone(),
             local_addr,
             remote_addr,
+            remote_prefix: 0,
             port,
             protocol: Protocol::Tcp,
             // One boot and one namespace a node.

@@ -36,6 +36,23 @@ pub fn entity(owner: &Owner, node: &str) -> Entity {
     }
 }
 
+/// Both ends of the flows that found no room in the flow map of this node's agent.
+pub fn overflow(node: &str) -> Entity {
+    let id: EntityId = Arc::from(format!("overflow:{node}"));
+    let name = format!("flows without room on {node}");
+    Entity {
+        id: Arc::clone(&id),
+        kind: Kind::Overflow,
+        name: name.clone(),
+        workload: id,
+        workload_kind: Kind::Overflow,
+        workload_name: name,
+        namespace: String::new(),
+        node: node.to_owned(),
+        labels: BTreeMap::new(),
+    }
+}
+
 /// The container level's id, kind and name. Node and path go into the id as they are: a node's name has no `/`, so the
 /// first one ends it, whatever the path holds.
 fn container_level(owner: &Owner, node: &str) -> (String, Kind, String) {

@@ -7,5 +7,5 @@
 mod entity;
 mod scope;
 
-pub use entity::entity;
+pub use entity::{entity, overflow};
 pub use scope::{is_local_only, scope, scope_of};

@@ -23,6 +23,8 @@ pub enum Kind {
     External,
     /// An address that several entities claim in the same time.
     Ambiguous,
+    /// Both ends of the flows together that found no room in the flow map of a node's agent.
+    Overflow,
 }
 
 impl Kind {
@@ -36,6 +38,7 @@ impl Kind {
             Self::Node => "node",
             Self::External => "external",
             Self::Ambiguous => "ambiguous",
+            Self::Overflow => "overflow",
         }
     }
 
@@ -49,6 +52,7 @@ impl Kind {
             Self::Node,
             Self::External,
             Self::Ambiguous,
+            Self::Overflow,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == name)

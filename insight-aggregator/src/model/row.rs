@@ -42,8 +42,10 @@ pub struct RowKey {
     pub local: EntityId,
     /// Address of the measured end.
     pub local_addr: IpAddr,
-    /// Address of the other end.
+    /// Address of the other end, or the first one of several.
     pub remote_addr: IpAddr,
+    /// Bits of it that count: the clients of a server that are outside of the cluster are counted by prefix. 0: it is one address.
+    pub remote_prefix: u8,
     /// The server's port.
     pub port: u16,
     /// Transport protocol.
@@ -53,6 +55,11 @@ pub struct RowKey {
 }
 
 impl RowKey {
+    /// Whether this is the sum of what found no room in an agent's flow map: nobody knows whose it is.
+    pub fn is_overflow(&self) -> bool {
+        self.port == 0 && self.local_addr.is_unspecified() && self.remote_addr.is_unspecified()
+    }
+
     /// The client's address, whichever end was measured.
     pub fn client_addr(&self) -> IpAddr {
         match self.side {

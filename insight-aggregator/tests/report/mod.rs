@@ -34,6 +34,7 @@ pub(crate) fn batch(hello: &v1::Hello, sequence: u64, port: u32, opened: u64) ->
                     address: vec![10, 0, 0, 1],
                     cgroup_id: 7,
                     netns: 1,
+                    ..v1::Endpoint::default()
                 },
                 v1::Endpoint {
                     address: vec![10, 0, 0, 9],

@@ -26,8 +26,66 @@ pub struct FlowKey {
     pub role: u8,
     /// [`PROTOCOL_TCP`].
     pub protocol: u8,
+    /// Bits of `remote` that count, of the 128; the others are 0. 0: it is one address.
+    pub prefix: u8,
+    /// 1 for the flow's second entry: its first one is [`FlowEntry::retired`], or was while this one came.
+    pub generation: u8,
     /// Always 0: the kernel hashes every byte of a key.
-    pub padding: u32,
+    pub padding: u16,
+}
+
+impl FlowKey {
+    /// The catch-all entry of a role and protocol: what found no room in the map.
+    pub const fn catch_all(role: u8, protocol: u8) -> Self {
+        Self {
+            cgroup: 0,
+            netns: 0,
+            local: [0; 4],
+            remote: [0; 4],
+            port: 0,
+            role,
+            protocol,
+            prefix: 0,
+            generation: 0,
+            padding: 0,
+        }
+    }
+
+    /// Whether this is a catch-all entry: no socket has a network namespace with the number 0.
+    pub fn is_catch_all(&self) -> bool {
+        self.netns == 0 && self.cgroup == 0 && self.port == 0
+    }
+
+    /// The same with its remote address cut to the prefix that it names.
+    #[inline(always)]
+    #[must_use]
+    pub fn widened(mut self, prefix: u8) -> Self {
+        self.prefix = prefix;
+        let mut bits = u32::from(prefix);
+        for word in &mut self.remote {
+            let here = if bits < 32 { bits } else { 32 };
+            let mask = if here == 0 {
+                0
+            } else {
+                u32::MAX << (32 - here)
+            };
+            *word &= mask.to_be();
+            bits -= here;
+        }
+        self
+    }
+}
+
+/// What the map holds of a flow.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowEntry {
+    /// What was counted.
+    pub totals: FlowTotals,
+    /// When the entry was made, nanoseconds since boot: an entry that is made again has another.
+    pub born: u64,
+    /// 1 once nothing is to be added any more, because the agent is about to remove it.
+    pub retired: u64,
 }
 
 /// What was counted of a flow. Bytes and retransmits are those of connections that were closed; open ones are read from
@@ -82,7 +140,7 @@ pub const fn bucket(us: u32) -> usize {
     if order < BUCKETS { order } else { BUCKETS - 1 }
 }
 
-/// Bytes and retransmits of some sockets. The map `BASELINE`: what the open connections of a flow had moved before counting began.
+/// Bytes and retransmits of some sockets.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
@@ -96,26 +154,27 @@ pub struct Moved {
     pub bytes_retransmitted: u64,
 }
 
-/// The map `OVERFLOW`, one entry: what found no room in `FLOWS`.
+/// The map `BASELINE`: what the connections of a flow that were open when counting began had moved before.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Overflow {
-    /// How many updates came here.
-    pub updates: u64,
-    /// Their sum.
-    pub totals: FlowTotals,
+pub struct Baseline {
+    /// [`FlowEntry::born`] of the entry that it belongs to.
+    pub born: u64,
+    /// What they had moved.
+    pub moved: Moved,
 }
 
 const _: () = {
     assert!(size_of::<FlowKey>() == 56 && align_of::<FlowKey>() == 8);
     assert!(core::mem::offset_of!(FlowKey, local) == 16);
     assert!(core::mem::offset_of!(FlowKey, port) == 48);
-    assert!(core::mem::offset_of!(FlowKey, padding) == 52);
+    assert!(core::mem::offset_of!(FlowKey, prefix) == 52);
     assert!(size_of::<FlowTotals>() == 224 && align_of::<FlowTotals>() == 8);
     assert!(core::mem::offset_of!(FlowTotals, failed_refused) == 40);
     assert!(core::mem::offset_of!(FlowTotals, rtt) == 96);
-    assert!(size_of::<Overflow>() == 232);
+    assert!(size_of::<FlowEntry>() == size_of::<FlowTotals>() + 16);
     assert!(size_of::<Moved>() == 32 && align_of::<Moved>() == 8);
+    assert!(size_of::<Baseline>() == 40);
 };
 
 #[cfg(test)]
@@ -127,5 +186,30 @@ mod tests {
         assert_eq!([0, 1, 31].map(bucket), [0; 3]);
         assert_eq!([32, 63, 64, 127].map(bucket), [1, 1, 2, 2]);
         assert_eq!([524_287, 524_288, u32::MAX].map(bucket), [14, 15, 15]);
+    }
+
+    #[test]
+    fn a_prefix_keeps_its_bits_and_no_others() {
+        let words = [0x2001_0db8_u32, 0x1234_5678, 0x9abc_def0, 0x0102_0304].map(u32::to_be);
+        let key = FlowKey {
+            remote: words,
+            ..FlowKey::default()
+        };
+        let cut = |prefix| key.widened(prefix).remote.map(u32::from_be);
+        assert_eq!(cut(128), words.map(u32::from_be));
+        assert_eq!(cut(48), [0x2001_0db8, 0x1234_0000, 0, 0]);
+        assert_eq!(cut(32), [0x2001_0db8, 0, 0, 0]);
+        assert_eq!(
+            cut(120),
+            [0x2001_0db8, 0x1234_5678, 0x9abc_def0, 0x0102_0300]
+        );
+        assert_eq!(cut(0), [0; 4]);
+    }
+
+    #[test]
+    fn only_a_catch_all_is_one() {
+        let key = FlowKey::catch_all(ROLE_SERVER, PROTOCOL_TCP);
+        assert!(key.is_catch_all());
+        assert!(!FlowKey { netns: 1, ..key }.is_catch_all());
     }
 }

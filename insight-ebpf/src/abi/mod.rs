@@ -9,19 +9,22 @@ mod offsets;
 mod settings;
 mod socket;
 mod state;
+mod switches;
 
 pub use birth::{BIRTH_PATH, Birth};
 pub use flow::{
-    BUCKETS, FlowKey, FlowTotals, Histogram, Moved, Overflow, PROTOCOL_TCP, ROLE_CLIENT,
+    BUCKETS, Baseline, FlowEntry, FlowKey, FlowTotals, Histogram, Moved, PROTOCOL_TCP, ROLE_CLIENT,
     ROLE_SERVER, bucket,
 };
 pub use offsets::Offsets;
-pub use settings::{
-    PHASE_BASELINE, PHASE_COUNTING, SCOPE_ANY_LEVEL, SCOPE_MAX_LEVEL, Settings, TURNS_OF_PROCESSES,
-};
+pub use settings::{SCOPE_ANY_LEVEL, SCOPE_MAX_LEVEL, Settings, TURNS_OF_PROCESSES};
 pub use socket::{LiveSocket, MARK_CLOSED, MARK_NEW, MARK_OLD};
 pub use state::{State, Watermark};
+pub use switches::{
+    PHASE_BASELINE, PHASE_COUNTING, RANGE_INSIDE, RANGE_OUTSIDE, RETIRING, SWITCH_OVERFLOWED,
+    SWITCH_PHASE, SWITCH_SPARES_GONE, SWITCH_SPARES_MADE, SWITCH_WIDENS, SWITCHES,
+};
 
 /// Version of the layouts in this module and of what the programs count; counts up whenever one of them changes, because programs
 /// that are pinned go on running under a new agent of the same version.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;

@@ -12,8 +12,12 @@ pub struct Settings {
     pub steady_runs: u32,
     /// CPUs that there may be: where the places of processes begin in the map `TURNS`.
     pub cpus: u32,
+    /// Bits of an IPv4 client's address that are kept where it is outside of the cluster.
+    pub prefix_v4: u8,
+    /// The same for IPv6.
+    pub prefix_v6: u8,
     /// Always 0.
-    pub padding: u32,
+    pub padding: u16,
 }
 
 /// [`Settings::scope_level`] where the depth cannot be known: in a cgroup namespace.
@@ -23,10 +27,5 @@ pub const SCOPE_MAX_LEVEL: u32 = 16;
 
 /// Places of processes in the map `TURNS`, where `steady` runs. Two processes with one place are seldom between two programs at once.
 pub const TURNS_OF_PROCESSES: u32 = 4_096;
-
-/// Value of the map `PHASE` while the agent learns what open sockets had moved before it started.
-pub const PHASE_BASELINE: u32 = 1;
-/// Value of the map `PHASE` afterwards.
-pub const PHASE_COUNTING: u32 = 0;
 
 const _: () = assert!(size_of::<Settings>() == 24);

@@ -6,7 +6,7 @@ use super::FlowKey;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LiveSocket {
-    /// The flow it belongs to.
+    /// The flow it belongs to, with the socket's own remote address where the flow is of a prefix.
     pub key: FlowKey,
     /// Its address in the kernel: the same socket behind several descriptors has the same.
     pub socket: u64,

@@ -24,8 +24,12 @@ pub struct State {
     pub sequence_until_ms: u64,
     /// Room in the map `FLOWS`.
     pub max_flows: u32,
+    /// [`super::Settings::prefix_v4`] of the programs that count.
+    pub prefix_v4: u8,
+    /// [`super::Settings::prefix_v6`] of the programs that count.
+    pub prefix_v6: u8,
     /// Always 0.
-    pub padding: u32,
+    pub padding: u16,
 }
 
 /// The map `WATERMARKS`: how much of a flow was reported. The aggregator knows which batch it has; an agent that starts anew asks it
@@ -35,6 +39,8 @@ pub struct State {
 pub struct Watermark {
     /// The last batch that has the flow.
     pub sequence: u64,
+    /// [`super::FlowEntry::born`] of the flow's entry.
+    pub born: u64,
     /// Reported once that batch is durable.
     pub after: FlowTotals,
     /// Reported before.
@@ -55,7 +61,7 @@ impl Watermark {
 const _: () = {
     assert!(size_of::<State>() == 64 && align_of::<State>() == 8);
     assert!(core::mem::offset_of!(State, epoch) == 24);
-    assert!(size_of::<Watermark>() == 8 + 2 * size_of::<FlowTotals>());
+    assert!(size_of::<Watermark>() == 16 + 2 * size_of::<FlowTotals>());
 };
 
 #[cfg(test)]
@@ -70,6 +76,7 @@ mod tests {
         };
         let mark = Watermark {
             sequence: 7,
+            born: 1,
             after: totals(9),
             before: totals(5),
         };

@@ -52,21 +52,46 @@ pub trait Socket {
             },
             role,
             protocol: PROTOCOL_TCP,
+            prefix: 0,
+            generation: 0,
             padding: 0,
         }
     }
 }
 
+/// What is found at a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found<E> {
+    /// Nothing.
+    Missing,
+    /// An entry that takes no more.
+    Retired,
+    /// An entry that counts.
+    Live(E),
+}
+
 /// The maps that the programs write.
 pub trait Maps {
-    /// Adds to a flow that is there; false if it is not.
-    fn add(&self, key: &FlowKey, more: &Update) -> bool;
+    /// An entry of the flow map.
+    type Entry: Copy;
+    /// Looks a flow up.
+    fn find(&self, key: &FlowKey) -> Found<Self::Entry>;
     /// Makes an empty flow; false if it is there already or there is no room.
     fn insert(&self, key: &FlowKey) -> bool;
-    /// Whether a flow is there.
-    fn contains(&self, key: &FlowKey) -> bool;
-    /// Keeps what found no room.
-    fn overflow(&self, more: &Update);
+    /// Adds to a flow.
+    fn add(&self, entry: Self::Entry, more: &Update);
+    /// Whether a flow may have a second entry.
+    fn has_spares(&self) -> bool;
+    /// A second entry is about to be made.
+    fn count_spare(&self);
+    /// Counts an event that found no room.
+    fn count_overflow(&self);
+    /// Whether clients outside of the cluster are counted by prefix.
+    fn widens(&self) -> bool;
+    /// Whether this address is outside.
+    fn is_outside(&self, address: &[u32; 4]) -> bool;
+    /// Bits that are kept of such an address.
+    fn prefix(&self, is_v4: bool) -> u8;
     /// Tells the agent that a flow is new.
     fn announce(&self, key: &FlowKey);
     /// Whether the agent is taking the baseline.

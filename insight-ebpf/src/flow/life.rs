@@ -1,7 +1,7 @@
 //! A connection's life: opened, closed or failed, from the changes of its socket's state.
 
-use super::{Maps, Socket, Update};
-use crate::abi::{FlowKey, MARK_CLOSED, MARK_NEW, MARK_OLD, ROLE_CLIENT, ROLE_SERVER};
+use super::{Maps, Socket, Update, place};
+use crate::abi::{MARK_CLOSED, MARK_NEW, MARK_OLD, ROLE_CLIENT, ROLE_SERVER};
 
 /// TCP states as the kernel numbers them (`include/net/tcp_states.h`).
 pub mod state {
@@ -15,6 +15,8 @@ pub mod state {
     pub const CLOSE: i32 = 7;
     /// Waits for connections.
     pub const LISTEN: i32 = 10;
+    /// A request that is no socket yet.
+    pub const NEW_SYN_RECV: i32 = 12;
 }
 
 /// `tcp_reset` in net/ipv4/tcp_input.c sets it before the state, `EPIPE` where the other end had finished sending.
@@ -51,21 +53,23 @@ fn opened<M: Maps, S: Socket>(maps: &M, socket: &S, old: i32) {
         // The address may have belonged to a socket that is gone.
         maps.remark(socket.address(), MARK_NEW);
     }
-    let once = Update {
-        opened: 1,
-        // Nothing else can have been sent again by now.
-        syn_retransmits: socket.retransmits(),
-        connect_us: socket.rtt_us(),
-        ..Update::default()
-    };
-    let key = socket.key(role);
-    if !maps.add(&key, &once) {
-        first(maps, socket, &key, &once);
+    if let Some(entry) = place::opening(maps, socket, role) {
+        let once = Update {
+            opened: 1,
+            // Nothing else can have been sent again by now.
+            syn_retransmits: socket.retransmits(),
+            connect_us: socket.rtt_us(),
+            ..Update::default()
+        };
+        maps.add(entry, &once);
     }
 }
 
 #[inline(always)]
 fn failed<M: Maps, S: Socket>(maps: &M, socket: &S) {
+    let Some(entry) = place::opening(maps, socket, ROLE_CLIENT) else {
+        return;
+    };
     let mut once = Update {
         syn_retransmits: socket.retransmits(),
         ..Update::default()
@@ -76,44 +80,31 @@ fn failed<M: Maps, S: Socket>(maps: &M, socket: &S) {
         EHOSTUNREACH | ENETUNREACH => once.failed_unreachable = 1,
         _ => once.failed_other = 1,
     }
-    let key = socket.key(ROLE_CLIENT);
-    if !maps.add(&key, &once) {
-        first(maps, socket, &key, &once);
-    }
+    maps.add(entry, &once);
 }
 
 /// A closed socket's totals are added whole. While the baseline is taken, those of a socket that is older than the counting
 /// and was not read yet are not: nobody knows how much of them is from before.
 #[inline(always)]
 fn closed<M: Maps, S: Socket>(maps: &M, socket: &S) {
+    // The mark first: once it is set, the readout takes nothing of the socket.
+    let counts = !maps.taking_baseline() || counts_at_close(maps, socket);
+    let Some(entry) = place::closing(maps, socket) else {
+        return;
+    };
     let mut once = Update {
         closed: 1,
         resets: u64::from(matches!(socket.error(), ECONNRESET | EPIPE)),
         rtt_us: socket.rtt_us(),
         ..Update::default()
     };
-    if !maps.taking_baseline() || counts_at_close(maps, socket) {
+    if counts {
         once.bytes_sent = socket.bytes_sent();
         once.bytes_received = socket.bytes_received();
         once.retransmits = socket.retransmits();
         once.bytes_retransmitted = socket.bytes_retransmitted();
     }
-    let mut key = socket.key(ROLE_CLIENT);
-    if socket.backlog() > 0 {
-        key = as_server(socket, key);
-        if !maps.add(&key, &once) {
-            first(maps, socket, &key, &once);
-        }
-        return;
-    }
-    // No backlog: a client, or a server that called listen(fd, 0). What was opened decides.
-    if maps.add(&key, &once) {
-        return;
-    }
-    if maps.add(&as_server(socket, key), &once) {
-        return;
-    }
-    first(maps, socket, &key, &once);
+    maps.add(entry, &once);
 }
 
 #[inline(always)]
@@ -124,29 +115,4 @@ fn counts_at_close<M: Maps, S: Socket>(maps: &M, socket: &S) -> bool {
         maps.remark(socket.address(), MARK_CLOSED);
     }
     mark == MARK_NEW || mark == MARK_OLD
-}
-
-#[inline(always)]
-pub(super) fn as_server<S: Socket>(socket: &S, client: FlowKey) -> FlowKey {
-    FlowKey {
-        role: ROLE_SERVER,
-        port: socket.local_port(),
-        ..client
-    }
-}
-
-/// A flow's first update. Scope is checked here only: a flow that is in the map is in scope.
-#[inline(always)]
-fn first<M: Maps, S: Socket>(maps: &M, socket: &S, key: &FlowKey, once: &Update) {
-    if !socket.in_scope() {
-        return;
-    }
-    // Whoever makes the flow, everybody adds to it.
-    let is_new = maps.insert(key);
-    if !maps.add(key, once) {
-        maps.overflow(once);
-    }
-    if is_new {
-        maps.announce(key);
-    }
 }

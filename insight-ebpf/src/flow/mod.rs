@@ -2,13 +2,14 @@
 
 mod kernel;
 mod life;
+mod place;
 mod readout;
 #[cfg(test)]
 mod tests;
 mod turns;
 mod update;
 
-pub use kernel::{Maps, Socket};
+pub use kernel::{Found, Maps, Socket};
 pub use life::{on_state_change, state};
 pub use readout::live_socket;
 pub use turns::{Change, Turns};

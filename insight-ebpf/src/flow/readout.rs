@@ -1,8 +1,8 @@
 //! Open connections, read from their sockets.
 
-use super::life::{as_server, state};
-use super::{Maps, Socket};
-use crate::abi::{LiveSocket, MARK_OLD, ROLE_CLIENT};
+use super::life::state;
+use super::{Maps, Socket, place};
+use crate::abi::{FlowKey, LiveSocket, MARK_OLD};
 
 /// What an open socket has moved; `None` for one that carries nothing, or is not to be counted.
 #[inline(always)]
@@ -10,21 +10,24 @@ pub fn live_socket<M: Maps, S: Socket>(maps: &M, socket: &S) -> Option<LiveSocke
     if !carries(socket) || !socket.in_scope() {
         return None;
     }
-    let mut key = socket.key(ROLE_CLIENT);
-    if socket.backlog() > 0 {
-        key = as_server(socket, key);
-    } else if !maps.contains(&key) {
-        let server = as_server(socket, key);
-        if maps.contains(&server) {
-            key = server;
+    let baseline_phase = maps.taking_baseline();
+    let remote = socket.addresses().1;
+    let mut key = FlowKey::default();
+    if !place::reading(maps, socket, &mut key) {
+        if !baseline_phase {
+            return None;
         }
+        // Without room for its flow, it will close into a catch-all entry.
+        key = FlowKey::catch_all(key.role, key.protocol);
     }
     // The mark comes before the counts: once it is set, a close on another CPU adds the socket's totals, and whatever is
     // read here is what must be taken off them again.
     // A socket that is met again, behind another descriptor or because the kernel had no room left for the record and starts
     // over with the same file, is as old as it was: its reader takes it once.
-    let baseline =
-        maps.taking_baseline() && matches!(maps.mark(socket.address(), MARK_OLD), 0 | MARK_OLD);
+    let baseline = baseline_phase && matches!(maps.mark(socket.address(), MARK_OLD), 0 | MARK_OLD);
+    if key.prefix != 0 {
+        key.remote = remote;
+    }
     Some(LiveSocket {
         key,
         socket: socket.address(),
@@ -37,8 +40,11 @@ pub fn live_socket<M: Maps, S: Socket>(maps: &M, socket: &S) -> Option<LiveSocke
     })
 }
 
+/// Before ESTABLISHED nobody knows the role yet.
 #[inline(always)]
 fn carries<S: Socket>(socket: &S) -> bool {
-    let now = i32::from(socket.state());
-    now != state::CLOSE && now != state::LISTEN && now != state::SYN_SENT && now != 0
+    !matches!(
+        i32::from(socket.state()),
+        0 | state::CLOSE | state::LISTEN | state::SYN_SENT | state::SYN_RECV | state::NEW_SYN_RECV
+    )
 }

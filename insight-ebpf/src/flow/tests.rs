@@ -7,61 +7,100 @@ use std::collections::BTreeMap;
 use std::vec::Vec;
 
 use super::state::{CLOSE, ESTABLISHED, LISTEN, SYN_RECV, SYN_SENT};
-use super::{Maps, Socket, Update, live_socket, on_state_change};
-use crate::abi::{FlowKey, FlowTotals, MARK_CLOSED, ROLE_CLIENT, ROLE_SERVER, bucket};
+use super::{Found, Maps, Socket, Update, live_socket, on_state_change};
+use crate::abi::{
+    FlowEntry, FlowKey, FlowTotals, MARK_CLOSED, PROTOCOL_TCP, ROLE_CLIENT, ROLE_SERVER, bucket,
+};
 
 const FIN_WAIT2: i32 = 5;
 const LAST_ACK: i32 = 9;
 
+#[derive(Default)]
 struct FakeMaps {
-    flows: RefCell<BTreeMap<FlowKey, FlowTotals>>,
+    flows: RefCell<BTreeMap<FlowKey, FlowEntry>>,
     room: usize,
-    lost: RefCell<Vec<Update>>,
+    overflowed: Cell<u64>,
+    spares: Cell<u64>,
+    /// Where clients are counted each by itself; `None`: everywhere.
+    inside: RefCell<Option<Vec<[u32; 4]>>>,
     announced: RefCell<Vec<FlowKey>>,
     baseline: Cell<bool>,
     marks: RefCell<BTreeMap<u64, u8>>,
 }
 
 impl FakeMaps {
+    /// With catch-all entries, and room for so many flows.
     fn with_room(room: usize) -> Self {
-        Self {
-            flows: RefCell::default(),
-            room,
-            lost: RefCell::default(),
-            announced: RefCell::default(),
-            baseline: Cell::new(false),
-            marks: RefCell::default(),
+        let maps = Self {
+            room: room + CATCH_ALL.len(),
+            ..Self::default()
+        };
+        for key in CATCH_ALL {
+            assert!(maps.insert(&key));
         }
+        maps
     }
 
     fn get(&self, key: &FlowKey) -> FlowTotals {
-        self.flows.borrow().get(key).copied().unwrap_or_default()
+        let flows = self.flows.borrow();
+        flows
+            .get(key)
+            .map_or_else(FlowTotals::default, |entry| entry.totals)
+    }
+
+    /// Flows, without the catch-all entries.
+    fn flows(&self) -> usize {
+        self.flows.borrow().len() - CATCH_ALL.len()
+    }
+
+    fn retire(&self, key: &FlowKey) {
+        if let Some(entry) = self.flows.borrow_mut().get_mut(key) {
+            entry.retired = 1;
+        }
+    }
+
+    fn remove(&self, key: &FlowKey) {
+        self.flows.borrow_mut().remove(key);
     }
 }
 
+const CATCH_ALL: [FlowKey; 2] = [
+    FlowKey::catch_all(ROLE_CLIENT, PROTOCOL_TCP),
+    FlowKey::catch_all(ROLE_SERVER, PROTOCOL_TCP),
+];
+
 impl Maps for FakeMaps {
-    fn add(&self, key: &FlowKey, more: &Update) -> bool {
-        self.flows.borrow_mut().get_mut(key).is_some_and(|totals| {
-            totals.opened += more.opened;
-            totals.closed += more.closed;
-            totals.bytes_sent += more.bytes_sent;
-            totals.bytes_received += more.bytes_received;
-            totals.retransmits += more.retransmits;
-            totals.failed_refused += more.failed_refused;
-            totals.failed_timed_out += more.failed_timed_out;
-            totals.failed_unreachable += more.failed_unreachable;
-            totals.failed_other += more.failed_other;
-            totals.resets += more.resets;
-            totals.bytes_retransmitted += more.bytes_retransmitted;
-            totals.syn_retransmits += more.syn_retransmits;
-            for (histogram, us) in [
-                (&mut totals.rtt, more.rtt_us),
-                (&mut totals.connect, more.connect_us),
-            ] {
-                histogram[bucket(us)] += u32::from(us > 0);
-            }
-            true
-        })
+    type Entry = FlowKey;
+
+    fn find(&self, key: &FlowKey) -> Found<FlowKey> {
+        match self.flows.borrow().get(key) {
+            None => Found::Missing,
+            Some(entry) if entry.retired != 0 => Found::Retired,
+            Some(_) => Found::Live(*key),
+        }
+    }
+
+    fn add(&self, key: FlowKey, more: &Update) {
+        let mut flows = self.flows.borrow_mut();
+        let totals = &mut flows.get_mut(&key).expect("it was found").totals;
+        totals.opened += more.opened;
+        totals.closed += more.closed;
+        totals.bytes_sent += more.bytes_sent;
+        totals.bytes_received += more.bytes_received;
+        totals.retransmits += more.retransmits;
+        totals.failed_refused += more.failed_refused;
+        totals.failed_timed_out += more.failed_timed_out;
+        totals.failed_unreachable += more.failed_unreachable;
+        totals.failed_other += more.failed_other;
+        totals.resets += more.resets;
+        totals.bytes_retransmitted += more.bytes_retransmitted;
+        totals.syn_retransmits += more.syn_retransmits;
+        for (histogram, us) in [
+            (&mut totals.rtt, more.rtt_us),
+            (&mut totals.connect, more.connect_us),
+        ] {
+            histogram[bucket(us)] += u32::from(us > 0);
+        }
     }
 
     fn insert(&self, key: &FlowKey) -> bool {
@@ -69,16 +108,35 @@ impl Maps for FakeMaps {
         if flows.contains_key(key) || flows.len() == self.room {
             return false;
         }
-        flows.insert(*key, FlowTotals::default());
+        flows.insert(*key, FlowEntry::default());
         true
     }
 
-    fn contains(&self, key: &FlowKey) -> bool {
-        self.flows.borrow().contains_key(key)
+    fn has_spares(&self) -> bool {
+        self.spares.get() > 0
     }
 
-    fn overflow(&self, more: &Update) {
-        self.lost.borrow_mut().push(*more);
+    fn count_spare(&self) {
+        self.spares.set(self.spares.get() + 1);
+    }
+
+    fn count_overflow(&self) {
+        self.overflowed.set(self.overflowed.get() + 1);
+    }
+
+    fn widens(&self) -> bool {
+        self.inside.borrow().is_some()
+    }
+
+    fn is_outside(&self, address: &[u32; 4]) -> bool {
+        let inside = self.inside.borrow();
+        inside
+            .as_ref()
+            .is_some_and(|inside| !inside.contains(address))
+    }
+
+    fn prefix(&self, is_v4: bool) -> u8 {
+        if is_v4 { 120 } else { 48 }
     }
 
     fn announce(&self, key: &FlowKey) {
@@ -106,6 +164,8 @@ impl Maps for FakeMaps {
 #[derive(Clone, Copy)]
 struct FakeSocket {
     address: u64,
+    /// Last part of the other end's address.
+    peer: u32,
     in_scope: bool,
     state: u8,
     backlog: u32,
@@ -115,8 +175,14 @@ struct FakeSocket {
     rtt_us: u32,
 }
 
+/// 10.0.0.host
+fn v4(host: u32) -> [u32; 4] {
+    [0, 0, 0xffff_u32.to_be(), (0x0a00_0000 + host).to_be()]
+}
+
 const CLIENT: FakeSocket = FakeSocket {
     address: 0xc0,
+    peer: 2,
     in_scope: true,
     state: ESTABLISHED as u8,
     backlog: 0,
@@ -147,7 +213,7 @@ impl Socket for FakeSocket {
         9
     }
     fn addresses(&self) -> ([u32; 4], [u32; 4]) {
-        ([0, 0, 0xffff, 1], [0, 0, 0xffff, 2])
+        (v4(1), v4(self.peer))
     }
     fn local_port(&self) -> u16 {
         if self.backlog > 0 { 443 } else { 40_000 }
@@ -230,7 +296,7 @@ fn a_client_connection_is_opened_and_closed_once() {
         (totals.bytes_sent, totals.bytes_received, totals.retransmits),
         (100, 2_000, 1)
     );
-    assert_eq!(maps.flows.borrow().len(), 1);
+    assert_eq!(maps.flows(), 1);
     assert_eq!(*maps.announced.borrow(), [CLIENT.key(ROLE_CLIENT)]);
 }
 
@@ -255,7 +321,7 @@ fn a_server_without_backlog_is_decided_by_what_was_opened() {
     assert_eq!(live.key, server.key(ROLE_SERVER));
     on_state_change(&maps, &server, LAST_ACK, CLOSE);
     assert_eq!(maps.get(&server.key(ROLE_SERVER)).closed, 1);
-    assert_eq!(maps.flows.borrow().len(), 1);
+    assert_eq!(maps.flows(), 1);
 }
 
 #[test]
@@ -283,7 +349,7 @@ fn listeners_and_half_open_sockets_are_no_connections() {
     on_state_change(&maps, &SERVER, LISTEN, CLOSE);
     on_state_change(&maps, &SERVER, SYN_RECV, CLOSE);
     on_state_change(&maps, &CLIENT, CLOSE, CLOSE);
-    assert!(maps.flows.borrow().is_empty());
+    assert!(maps.flows() == 0);
     for state in [LISTEN, SYN_SENT, CLOSE] {
         let socket = FakeSocket {
             state: state as u8,
@@ -302,7 +368,7 @@ fn what_is_out_of_scope_leaves_no_trace() {
     };
     on_state_change(&maps, &outside, SYN_SENT, ESTABLISHED);
     on_state_change(&maps, &outside, FIN_WAIT2, CLOSE);
-    assert!(maps.flows.borrow().is_empty() && maps.announced.borrow().is_empty());
+    assert!(maps.flows() == 0 && maps.announced.borrow().is_empty());
     assert_eq!(live_socket(&maps, &outside), None);
 }
 
@@ -314,12 +380,9 @@ fn a_full_map_keeps_counting_what_it_knows_and_says_what_it_lost() {
     on_state_change(&maps, &SERVER, LAST_ACK, CLOSE);
     on_state_change(&maps, &CLIENT, FIN_WAIT2, CLOSE);
     assert_eq!(maps.get(&CLIENT.key(ROLE_CLIENT)).closed, 1);
-    let lost = maps.lost.borrow();
-    assert_eq!(lost.len(), 2);
-    assert_eq!(
-        (lost[0].opened, lost[1].closed, lost[1].bytes_sent),
-        (1, 1, 2_000)
-    );
+    let lost = maps.get(&CATCH_ALL[1]);
+    assert_eq!((maps.overflowed.get(), maps.flows()), (2, 1));
+    assert_eq!((lost.opened, lost.closed, lost.bytes_sent), (1, 1, 2_000));
 }
 
 #[test]
@@ -365,3 +428,6 @@ fn a_close_and_the_readout_never_both_take_an_old_socket() {
     assert_eq!(late.baseline, 0);
     assert_eq!(maps.get(&CLIENT.key(ROLE_CLIENT)).bytes_sent, 0);
 }
+
+#[path = "place_tests.rs"]
+mod place;

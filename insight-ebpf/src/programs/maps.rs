@@ -1,26 +1,41 @@
 //! The maps, and the logic's view of them.
 
 use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_NOEXIST};
+use aya_ebpf::helpers::bpf_ktime_get_ns;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, RingBuf};
+use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
+use core::ptr::read_volatile;
 use insight_ebpf::abi::{
-    BUCKETS, FlowKey, FlowTotals, Histogram, Moved, Overflow, PHASE_BASELINE, State, Watermark,
-    bucket,
+    self, BUCKETS, Baseline, FlowEntry, FlowKey, FlowTotals, Histogram, PHASE_BASELINE,
+    RANGE_INSIDE, SWITCH_OVERFLOWED, SWITCH_PHASE, SWITCH_SPARES_GONE, SWITCH_SPARES_MADE,
+    SWITCH_WIDENS, State, Watermark, bucket,
 };
-use insight_ebpf::flow::{Maps, Turns, Update};
+use insight_ebpf::flow::{Found, Maps, Turns, Update};
+
+use super::socket::SETTINGS;
 
 /// Room for flows; the agent sets it from `--max-flows`. Preallocated: an entry must never fail for want of memory in an interrupt.
 #[map]
-static FLOWS: HashMap<FlowKey, FlowTotals> = HashMap::with_max_entries(65_536, 0);
+pub(super) static FLOWS: HashMap<FlowKey, FlowEntry> = HashMap::with_max_entries(65_536, 0);
 
-/// Zeroes, as a new flow begins: too many for the stack. Nobody writes it.
+/// Flows that are idle, for the program `retire`. This map is the agent's own.
 #[map]
-static EMPTY: Array<FlowTotals> = Array::with_max_entries(1, 0);
+pub(super) static RETIRING: HashMap<FlowKey, u8> =
+    HashMap::with_max_entries(abi::RETIRING, BPF_F_NO_PREALLOC);
 
-/// What found no room in `FLOWS`.
+/// A new flow, by CPU: too large for the stack.
 #[map]
-static OVERFLOW: Array<Overflow> = Array::with_max_entries(1, 0);
+static EMPTY: PerCpuArray<FlowEntry> = PerCpuArray::with_max_entries(1, 0);
+
+/// The cluster's address ranges, by IPv6 prefix; IPv4 as `::ffff:a.b.c.d`.
+#[map]
+static RANGES: LpmTrie<[u32; 4], u8> = LpmTrie::with_max_entries(16_384, BPF_F_NO_PREALLOC);
+
+/// What agent and programs tell each other.
+#[map]
+static SWITCHES: Array<u64> = Array::with_max_entries(abi::SWITCHES, 0);
 
 /// Keys of new flows, so that a new edge need not wait for the interval. If it is full, the interval brings the flow.
 #[map]
@@ -29,10 +44,6 @@ static NEW_FLOWS: RingBuf = RingBuf::with_byte_size(64 * 1024, 0);
 /// Cgroups as they are made; 240 between two looks of the agent.
 #[map]
 pub(super) static BIRTHS: RingBuf = RingBuf::with_byte_size(128 * 1024, 0);
-
-/// `PHASE_BASELINE` or `PHASE_COUNTING`.
-#[map]
-static PHASE: Array<u32> = Array::with_max_entries(1, 0);
 
 /// Sockets met while the baseline is taken; empty afterwards. A node has seldom more open connections than this; beyond it, what
 /// an old connection had moved before the start is counted too.
@@ -50,7 +61,7 @@ static WATERMARKS: HashMap<FlowKey, Watermark> =
 
 /// What each flow's open connections had moved before counting began. The agent sets its size.
 #[map]
-static BASELINE: HashMap<FlowKey, Moved> = HashMap::with_max_entries(131_072, BPF_F_NO_PREALLOC);
+static BASELINE: HashMap<FlowKey, Baseline> = HashMap::with_max_entries(131_072, BPF_F_NO_PREALLOC);
 
 /// Notes of the programs on one hook for each other, by place; the agent sets how many there are.
 #[map]
@@ -72,35 +83,74 @@ const NO_ROOM: u8 = u8::MAX;
 pub(super) struct KernelMaps;
 
 impl Maps for KernelMaps {
+    type Entry = *mut FlowEntry;
+
     #[inline(always)]
-    fn add(&self, key: &FlowKey, more: &Update) -> bool {
-        let Some(totals) = FLOWS.get_ptr_mut(key) else {
-            return false;
+    fn find(&self, key: &FlowKey) -> Found<*mut FlowEntry> {
+        let Some(entry) = FLOWS.get_ptr_mut(key) else {
+            return Found::Missing;
         };
-        add(totals, more);
-        true
+        // SAFETY: the pointer is to a map's value; the kernel keeps its memory until the program returns.
+        if unsafe { read_volatile(&raw const (*entry).retired) } != 0 {
+            return Found::Retired;
+        }
+        Found::Live(entry)
     }
 
     #[inline(always)]
     fn insert(&self, key: &FlowKey) -> bool {
-        let Some(empty) = EMPTY.get(0) else {
+        let Some(empty) = EMPTY.get_ptr_mut(0) else {
             return false;
         };
-        FLOWS.insert(key, empty, u64::from(BPF_NOEXIST)).is_ok()
+        // SAFETY: this CPU's value of the map. What interrupts us writes its own time there, and both are births.
+        unsafe {
+            (*empty).born = bpf_ktime_get_ns();
+            FLOWS.insert(key, &*empty, u64::from(BPF_NOEXIST)).is_ok()
+        }
     }
 
     #[inline(always)]
-    fn contains(&self, key: &FlowKey) -> bool {
-        FLOWS.get_ptr(key).is_some()
+    fn add(&self, entry: *mut FlowEntry, more: &Update) {
+        // SAFETY: as in `find`.
+        add(unsafe { &raw mut (*entry).totals }, more);
     }
 
     #[inline(always)]
-    fn overflow(&self, more: &Update) {
-        if let Some(lost) = OVERFLOW.get_ptr_mut(0) {
-            // SAFETY: the pointer is to the map's value, which is never freed.
-            unsafe {
-                add_one(&raw mut (*lost).updates, 1);
-                add(&raw mut (*lost).totals, more);
+    fn has_spares(&self) -> bool {
+        switch(SWITCH_SPARES_MADE) != switch(SWITCH_SPARES_GONE)
+    }
+
+    #[inline(always)]
+    fn count_spare(&self) {
+        count(SWITCH_SPARES_MADE);
+    }
+
+    #[inline(always)]
+    fn count_overflow(&self) {
+        count(SWITCH_OVERFLOWED);
+    }
+
+    #[inline(always)]
+    fn widens(&self) -> bool {
+        switch(SWITCH_WIDENS) != 0
+    }
+
+    #[inline(always)]
+    fn is_outside(&self, address: &[u32; 4]) -> bool {
+        // A shared reference into the trie: values are replaced, never changed.
+        RANGES
+            .get(&Key::new(128, *address))
+            .is_none_or(|range| *range != RANGE_INSIDE)
+    }
+
+    #[inline(always)]
+    fn prefix(&self, is_v4: bool) -> u8 {
+        // SAFETY: reads a static.
+        unsafe {
+            if is_v4 {
+                read_volatile(&raw const SETTINGS.prefix_v4).wrapping_add(96)
+            } else {
+                read_volatile(&raw const SETTINGS.prefix_v6)
             }
         }
     }
@@ -112,7 +162,7 @@ impl Maps for KernelMaps {
 
     #[inline(always)]
     fn taking_baseline(&self) -> bool {
-        PHASE.get(0).is_some_and(|phase| *phase == PHASE_BASELINE)
+        switch(SWITCH_PHASE) == PHASE_BASELINE
     }
 
     #[inline(always)]
@@ -127,6 +177,19 @@ impl Maps for KernelMaps {
     #[inline(always)]
     fn remark(&self, socket: u64, mark: u8) {
         let _no_room = MARKS.insert(&socket, &mark, 0);
+    }
+}
+
+#[inline(always)]
+fn switch(index: u32) -> u64 {
+    SWITCHES.get(index).copied().unwrap_or(0)
+}
+
+#[inline(always)]
+fn count(index: u32) {
+    if let Some(counter) = SWITCHES.get_ptr_mut(index) {
+        // SAFETY: the pointer is to the map's value, which is never freed.
+        unsafe { add_one(counter, 1) };
     }
 }
 

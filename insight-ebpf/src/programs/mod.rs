@@ -4,4 +4,5 @@ mod births;
 mod life;
 mod maps;
 mod readout;
+mod retire;
 mod socket;

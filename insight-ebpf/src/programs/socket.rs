@@ -51,6 +51,8 @@ pub(super) static SETTINGS: Settings = Settings {
     scope_level: 0,
     steady_runs: 0,
     cpus: 0,
+    prefix_v4: 0,
+    prefix_v6: 0,
     padding: 0,
 };
 

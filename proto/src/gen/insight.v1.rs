@@ -43,6 +43,13 @@ pub struct Endpoint {
     /// Network namespace cookie (Linux 5.14: SO_NETNS_COOKIE); 0 for a remote end.
     #[prost(uint64, tag = "3")]
     pub netns: u64,
+    /// Bits of `address` that count, the others are 0: the clients of a server that are outside of the cluster are counted by prefix. 0: it is one
+    /// address.
+    #[prost(uint32, tag = "4")]
+    pub prefix_length: u32,
+    /// Both ends of the flows together that found no room in the agent's flow map; the other fields are 0 then, and so is the port.
+    #[prost(bool, tag = "5")]
+    pub overflow: bool,
 }
 /// What was counted, one row a flow, column by column. All columns have the same length, the number of rows; those from `resets` on
 /// may be empty, from agents that do not know them.
@@ -307,7 +314,8 @@ pub struct AgentStatus {
     /// Bytes of open connections are read each interval; if false they arrive when the connection closes.
     #[prost(bool, tag = "1")]
     pub live_readout: bool,
-    /// Flow updates lost since the agent started because the kernel's flow map was full.
+    /// Connections opened, closed or failed, since counting began, whose flow found no room in the kernel's flow map: they are in the rows whose ends are
+    /// `overflow`.
     #[prost(uint64, tag = "2")]
     pub dropped_updates: u64,
     /// Entries in the kernel's flow map.
@@ -341,7 +349,8 @@ pub struct AgentConfig {
     /// Export interval, milliseconds; 0 keeps the agent's own.
     #[prost(uint32, tag = "1")]
     pub interval_ms: u32,
-    /// The cluster's own address ranges in CIDR form; empty when unknown.
+    /// The cluster's own address ranges in CIDR form: pods, Services, nodes. Clients outside of them are counted by prefix. Empty: unknown, and every
+    /// client is counted by its address.
     #[prost(string, repeated, tag = "2")]
     pub cluster_ranges: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Highest sequence of the agent's epoch that is already durable; 0 when none.
@@ -745,7 +754,7 @@ pub struct Gap {
     #[prost(message, optional, tag = "3")]
     pub to: ::core::option::Option<::prost_types::Timestamp>,
     /// "no_agent" (nobody reported), "agent_silent" (no report any more, and nobody said why), "agent_stopped" (told to stop), "coarse" (counted, but at the end of an outage), "no_live_readout" (bytes of open
-    /// connections arrive when they close), "dropped_updates" (the flow map was full).
+    /// connections arrive when they close), "dropped_updates" (the flow map was full: see the kind "overflow").
     #[prost(string, tag = "4")]
     pub reason: ::prost::alloc::string::String,
     /// For people: what is missing, with numbers.
@@ -756,12 +765,13 @@ pub struct Gap {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Node {
     /// Stable for as long as the thing lives, for example "container:3f…", "pod:<uid>", "unit:<node>/nginx.service",
-    /// "cgroup:<node>/<path>", "node:<name>", "external:192.0.2.7". A node
+    /// "cgroup:<node>/<path>", "node:<name>", "external:192.0.2.7", "external:203.0.113.0/24" (clients outside of the cluster, by prefix), "overflow:<node>". A node
     /// of Linux is there below its own level, too: it is the other end of a connection over loopback or to the own address whose other end was
     /// not seen, a refused one for instance; inside a pod that end is the pod.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// "container", "pod", "unit", "cgroup", "node", "external", "ambiguous".
+    /// "container", "pod", "unit", "cgroup", "node", "external", "ambiguous", "overflow": both ends of what found no room in the flow map of
+    /// a node's agent, its sums exact, its ends unknown.
     #[prost(string, tag = "2")]
     pub kind: ::prost::alloc::string::String,
     /// For people.
@@ -773,7 +783,7 @@ pub struct Node {
     /// The node it runs on; empty for what is outside.
     #[prost(string, tag = "5")]
     pub node: ::prost::alloc::string::String,
-    /// What else is known: "pod_uid", "container_id", "runtime", "qos", "unit", "cgroup", "process", "address", "candidates".
+    /// What else is known: "pod_uid", "container_id", "runtime", "qos", "unit", "cgroup", "process", "address", "prefix", "candidates".
     #[prost(map = "string, string", tag = "6")]
     pub labels: ::std::collections::HashMap<
         ::prost::alloc::string::String,

@@ -117,6 +117,7 @@ impl Builder {
                 address: vec![10, 9, high, low],
                 cgroup_id: if remote { 0 } else { cgroup_id(number) },
                 netns: if remote { 0 } else { u64::from(number) + 1 },
+                ..Endpoint::default()
             });
             u32::try_from(endpoints.len() - 1).unwrap_or(u32::MAX)
         })

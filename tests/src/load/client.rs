@@ -1,12 +1,13 @@
 //! The client: a known number of connections with known payloads.
 
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 use super::args::Flags;
 use super::protocol::{HEADER, read_reply, write_request};
@@ -143,7 +144,7 @@ pub fn run(plan: &Plan) -> Result<Tally> {
                 let due = Duration::from_secs_f64(turn as f64 / plan.rate);
                 pause(due.saturating_sub(start.elapsed()));
             }
-            tally += connect_once(plan).with_context(|| format!("connection {turn}"))?;
+            tally += connect_once(plan, None).with_context(|| format!("connection {turn}"))?;
         }
     };
     thread::scope(|scope| {
@@ -159,9 +160,13 @@ pub fn run(plan: &Plan) -> Result<Tally> {
     })
 }
 
-fn connect_once(plan: &Plan) -> Result<Tally> {
-    let mut stream =
-        TcpStream::connect(plan.to).with_context(|| format!("connect to {}", plan.to))?;
+/// One connection of the plan, from this address if there is one.
+pub fn connect_once(plan: &Plan, from: Option<Ipv4Addr>) -> Result<Tally> {
+    let mut stream = match from {
+        Some(from) => connect_from(from, plan.to),
+        None => TcpStream::connect(plan.to),
+    }
+    .with_context(|| format!("connect to {}", plan.to))?;
     stream.set_nodelay(true)?;
     for request in 1..=plan.requests {
         write_request(&mut stream, plan.send, plan.receive)?;
@@ -180,6 +185,13 @@ fn connect_once(plan: &Plan) -> Result<Tally> {
         bytes_sent: plan.requests * plan.send,
         bytes_received: plan.requests * plan.receive,
     })
+}
+
+fn connect_from(from: Ipv4Addr, to: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    bind(&socket, &SocketAddrV4::new(from, 0))?;
+    connect(&socket, &to)?;
+    Ok(socket.into())
 }
 
 #[cfg(test)]

@@ -29,8 +29,8 @@ insight-load: TCP traffic of which every byte is known
             [--requests N] [--concurrency N] [--rate PER_SECOND] [--rst | --half-close]
             bytes are of one request, its 16-byte header included (so --send is 16 at least);
             a rate of 0, the default, is no limit
-  sweep     --to IPV4:PORT --addresses N --send BYTES --receive BYTES [--rounds N] [--rate PER_SECOND]
-            one connection to each of N addresses that follow one another: many flows
+  sweep     --to IPV4:PORT --addresses N --send BYTES --receive BYTES [--from IPV4] [--rounds N] [--rate PER_SECOND]
+            one connection to each of N addresses that follow one another, or with --from from each of them: many flows
   hold      --to ADDR:PORT --connections N [--fork N]
             keeps connections open until standard input ends; each line `SEND RECEIVE` on it
             is one request on every connection; --fork shares the sockets with N children

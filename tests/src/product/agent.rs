@@ -49,6 +49,20 @@ impl Agent {
         Self::start_from(starter, args, http_port)
     }
 
+    /// One that reports twice a second, with further flags.
+    pub fn start_flags(
+        aggregator: &Aggregator,
+        node: &str,
+        root: &CgroupRoot,
+        flags: &[&str],
+    ) -> Result<Self> {
+        let http_port = free_port()?;
+        let mut args = run_args(aggregator, node, root, "500ms", http_port);
+        args.extend(["--pin-dir".to_owned(), "off".to_owned()]);
+        args.extend(flags.iter().map(ToString::to_string));
+        Self::start_from(&[], args, http_port)
+    }
+
     /// One that pins what it counts below a folder.
     pub fn pinned(
         aggregator: &Aggregator,

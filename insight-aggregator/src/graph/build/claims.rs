@@ -86,11 +86,16 @@ pub(super) struct Claims {
 impl Claims {
     /// Notes that `end` measured this row.
     pub(super) fn note(&mut self, key: &RowKey, end: End) {
+        if key.is_overflow() {
+            return;
+        }
         let side = match key.side {
             Side::Client => &mut self.clients,
             Side::Server => &mut self.servers,
         };
-        side.entry(Pair::of(key)).or_default().add(end);
+        if key.remote_prefix == 0 {
+            side.entry(Pair::of(key)).or_default().add(end);
+        }
         let here = Place {
             scope: key.scope,
             address: key.local_addr,

@@ -73,6 +73,18 @@ impl<'w> Ends<'w> {
         })
     }
 
+    /// Addresses outside of the cluster, counted together.
+    pub(super) fn prefix(&mut self, address: IpAddr, bits: u8) -> End {
+        let prefix = format!("{address}/{bits}");
+        self.intern(v1::Node {
+            id: format!("external:{prefix}"),
+            kind: Kind::External.as_str().to_owned(),
+            name: prefix.clone(),
+            labels: [("prefix".to_owned(), prefix)].into(),
+            ..v1::Node::default()
+        })
+    }
+
     /// An address, or a port at an address, that several ends claim, as seen from `from`.
     pub(super) fn ambiguous(
         &mut self,

@@ -170,7 +170,7 @@ fn blind(coverage: &[Coverage], _: UnixMs) -> Vec<Found> {
     found
 }
 
-/// Updates that the full flow map lost. What the first report counts may be older than it.
+/// What found no room in the flow map. What the first report counts may be older than it.
 fn dropped(coverage: &[Coverage], _: UnixMs) -> Vec<Found> {
     let mut total = 0_u64;
     let mut times: Option<(UnixMs, UnixMs)> = None;
@@ -192,7 +192,7 @@ fn dropped(coverage: &[Coverage], _: UnixMs) -> Vec<Found> {
             to,
             reason: "dropped_updates",
             detail: format!(
-                "{total} flow updates were lost because the kernel's flow map was full"
+                "the agent's flow map was full: {total} times a connection opened, closed or failed whose flow found no room; these are counted together, from \"overflow\" to itself (see --max-flows)"
             ),
         })
         .into_iter()

@@ -55,6 +55,7 @@ pub(super) fn join<'w>(window: &'w Window, ends: &mut Ends<'w>) -> Joined {
             continue;
         }
         let (client, server) = match key.side {
+            _ if key.is_overflow() => (Some(local), local),
             Side::Client => (Some(local), far.server(key, local)),
             Side::Server => (far.client(key, local), local),
         };
@@ -118,6 +119,9 @@ impl FarEnds<'_, '_> {
     /// cannot tell them apart, and each of them has already told its own part exactly. To add the server's sum to any
     /// edge would count it twice, so those edges have no server view.
     fn client(&mut self, key: &RowKey, local: End) -> Option<End> {
+        if key.remote_prefix != 0 {
+            return Some(self.ends.prefix(key.remote_addr, key.remote_prefix));
+        }
         match self.claims.far_end(key) {
             Claim::One(end) => Some(*end),
             Claim::Several(_) => None,

@@ -13,6 +13,7 @@ use crate::model::{BUCKETS, Counters, Entity, Protocol, RowKey, Side, Times};
 /// One end of the dictionary.
 struct End<'owners> {
     address: IpAddr,
+    prefix: u8,
     netns: u64,
     cgroup_id: u64,
     /// None for an end of which only the address is known.
@@ -22,6 +23,7 @@ struct End<'owners> {
 fn ends<'owners>(
     endpoints: &[v1::Endpoint],
     owners: &'owners Owners,
+    overflow: &'owners Entity,
 ) -> Result<Vec<End<'owners>>, BadBatch> {
     if endpoints.len() > MAX_ENDPOINTS {
         return Err(BadBatch::too_many(
@@ -36,11 +38,24 @@ fn ends<'owners>(
             let problem = format!("is {length} bytes long, not 4 or 16");
             BadBatch::at("flows.endpoints.address", row, problem)
         })?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = u8::try_from(endpoint.prefix_length)
+            .ok()
+            .filter(|bits| *bits <= most)
+            .ok_or_else(|| {
+                let problem = format!("is {}, above {most}", endpoint.prefix_length);
+                BadBatch::at("flows.endpoints.prefix_length", row, problem)
+            })?;
         Ok(End {
             address,
+            prefix,
             netns: endpoint.netns,
             cgroup_id: endpoint.cgroup_id,
-            owner: owners.get(endpoint.cgroup_id),
+            owner: if endpoint.overflow {
+                Some(overflow)
+            } else {
+                owners.get(endpoint.cgroup_id)
+            },
         })
     };
     endpoints.iter().enumerate().map(end).collect()
@@ -58,6 +73,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 pub(super) fn rows(
     flows: &v1::FlowColumns,
     owners: &Owners,
+    overflow: &Entity,
     boot_id: &str,
 ) -> Result<Vec<(RowKey, Counters)>, BadBatch> {
     let count = flows.local.len();
@@ -65,7 +81,7 @@ pub(super) fn rows(
         return Err(BadBatch::too_many("flows.local", count, MAX_ROWS));
     }
     check_lengths(flows, count)?;
-    let ends = ends(&flows.endpoints, owners)?;
+    let ends = ends(&flows.endpoints, owners, overflow)?;
     let mut rows = Vec::with_capacity(count);
     for row in 0..count {
         let local = end(&ends, "flows.local", row, flows.local[row])?;
@@ -80,6 +96,7 @@ pub(super) fn rows(
             local: owner.id.clone(),
             local_addr: local.address,
             remote_addr: remote.address,
+            remote_prefix: remote.prefix,
             port,
             protocol,
             scope: identity::scope_of(local.address, remote.address, boot_id, local.netns),

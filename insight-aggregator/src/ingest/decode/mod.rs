@@ -12,6 +12,7 @@ use insight_proto::v1;
 
 use self::owners::Owners;
 use super::limits::{MAX_COVER, MAX_NODE_NAME};
+use crate::identity;
 use crate::model::{Coverage, Report};
 
 /// Why a batch cannot be right: the field, the row where there is one, and what is wrong there.
@@ -72,8 +73,9 @@ pub fn decode(batch: &v1::Batch, interval_ms: u32) -> Result<Report, BadBatch> {
     }
     check_times(batch)?;
     let owners = Owners::name(&batch.owners, &batch.node)?;
+    let overflow = identity::overflow(&batch.node);
     let rows = match &batch.flows {
-        Some(flows) => flows::rows(flows, &owners, &batch.boot_id)?,
+        Some(flows) => flows::rows(flows, &owners, &overflow, &batch.boot_id)?,
         None => Vec::new(),
     };
     let metrics = samples::metrics(&batch.metrics, &owners, batch.to_unix_ms)?;
@@ -91,8 +93,12 @@ pub fn decode(batch: &v1::Batch, interval_ms: u32) -> Result<Report, BadBatch> {
             dropped_updates: status.dropped_updates,
             stopping: batch.stopping,
         },
+        entities: if rows.iter().any(|(key, _)| key.local == overflow.id) {
+            owners.entities.into_iter().chain([overflow]).collect()
+        } else {
+            owners.entities
+        },
         rows,
-        entities: owners.entities,
         metrics,
     })
 }

@@ -15,6 +15,7 @@ pub(crate) fn batch() -> v1::Batch {
         },
         cgroup_id,
         netns: cgroup_id,
+        ..v1::Endpoint::default()
     };
     v1::Batch {
         node: "n1".into(),

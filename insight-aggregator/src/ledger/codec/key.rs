@@ -9,11 +9,13 @@ use super::bytes::take;
 use crate::ledger::map::RowHash;
 use crate::model::{EntityId, Protocol, RowKey, Side};
 
-/// Bits of the first byte: what is set when the measured end is the server's, for UDP, for IPv6 addresses.
+/// Bits of the first byte: what is set when the measured end is the server's, for UDP, for IPv6 addresses, and when the remote address is a
+/// prefix, whose length comes after the addresses.
 const SERVER: u8 = 1;
 const UDP: u8 = 2;
 const LOCAL_V6: u8 = 4;
 const REMOTE_V6: u8 = 8;
+const REMOTE_PREFIX: u8 = 16;
 
 /// Encodes row keys into one buffer.
 #[derive(Default)]
@@ -42,7 +44,8 @@ fn encode(key: &RowKey, to: &mut Vec<u8>) {
         bit(key.side == Side::Server, SERVER)
             | bit(key.protocol == Protocol::Udp, UDP)
             | bit(key.local_addr.is_ipv6(), LOCAL_V6)
-            | bit(key.remote_addr.is_ipv6(), REMOTE_V6),
+            | bit(key.remote_addr.is_ipv6(), REMOTE_V6)
+            | bit(key.remote_prefix != 0, REMOTE_PREFIX),
     );
     to.extend_from_slice(&key.port.to_le_bytes());
     to.extend_from_slice(&key.scope.to_le_bytes());
@@ -51,6 +54,9 @@ fn encode(key: &RowKey, to: &mut Vec<u8>) {
             IpAddr::V4(address) => to.extend_from_slice(&address.octets()),
             IpAddr::V6(address) => to.extend_from_slice(&address.octets()),
         }
+    }
+    if key.remote_prefix != 0 {
+        to.push(key.remote_prefix);
     }
     to.extend_from_slice(key.local.as_bytes());
 }
@@ -62,7 +68,7 @@ pub(in crate::ledger) fn decode_key(
 ) -> Result<RowKey> {
     let [bits] = take(&mut from)?;
     ensure!(
-        bits & !(SERVER | UDP | LOCAL_V6 | REMOTE_V6) == 0,
+        bits & !(SERVER | UDP | LOCAL_V6 | REMOTE_V6 | REMOTE_PREFIX) == 0,
         "a key starts with unknown bits {bits:#x}"
     );
     let is_set = |bit| bits & bit != 0;
@@ -77,6 +83,12 @@ pub(in crate::ledger) fn decode_key(
     };
     let local_addr = address(is_set(LOCAL_V6))?;
     let remote_addr = address(is_set(REMOTE_V6))?;
+    let remote_prefix = if is_set(REMOTE_PREFIX) {
+        let [bits] = take(&mut from)?;
+        bits
+    } else {
+        0
+    };
     Ok(RowKey {
         side: if is_set(SERVER) {
             Side::Server
@@ -86,6 +98,7 @@ pub(in crate::ledger) fn decode_key(
         local: intern(std::str::from_utf8(from)?),
         local_addr,
         remote_addr,
+        remote_prefix,
         port,
         protocol: if is_set(UDP) {
             Protocol::Udp
@@ -106,6 +119,7 @@ mod tests {
             local: "unit:n/a.service".into(),
             local_addr: [10, 0, 0, 1].into(),
             remote_addr: [10, 0, 0, 2].into(),
+            remote_prefix: 0,
             port: 443,
             protocol: Protocol::Tcp,
             scope: 0,
@@ -131,6 +145,15 @@ mod tests {
             RowKey {
                 local_addr: [10, 0, 0, 2].into(),
                 remote_addr: [10, 0, 0, 1].into(),
+                ..key.clone()
+            },
+            RowKey {
+                remote_prefix: 24,
+                ..key.clone()
+            },
+            RowKey {
+                remote_addr: v6,
+                remote_prefix: 128,
                 ..key.clone()
             },
             RowKey {
@@ -170,9 +193,9 @@ mod tests {
                 "{length}"
             );
         }
-        bytes[0] |= 16;
+        bytes[0] |= 32;
         assert!(decode_key(&bytes, |id| id.into()).is_err());
-        bytes[0] &= !16;
+        bytes[0] &= !32;
         bytes.push(0xff);
         assert!(decode_key(&bytes, |id| id.into()).is_err(), "not UTF-8");
     }

@@ -35,6 +35,7 @@ pub(super) fn key(local: &str, port: u16) -> RowKey {
         remote_addr: [10, 0, 0, 2].into(),
         port,
         protocol: Protocol::Tcp,
+        remote_prefix: 0,
         scope: 0,
     }
 }

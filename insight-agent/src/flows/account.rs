@@ -1,0 +1,155 @@
+//! One flow's account.
+
+use std::time::{Duration, Instant};
+
+use insight_ebpf::abi::{FlowEntry, FlowKey, FlowTotals, Histogram, Moved};
+
+use super::accounts::MENTION;
+use super::live::LiveFlow;
+use super::row::FlowRow;
+use super::totals::Totals;
+
+/// How long programs may still add to an entry that is retired: those that found it before. They run for microseconds; where they can be
+/// preempted (Linux 7), for as long as a process waits for a CPU.
+pub(super) const GRACE: Duration = Duration::from_secs(1);
+
+/// What was counted of one entry of the flow map, and how much of it is in a batch already.
+#[derive(Debug)]
+pub(super) struct Account {
+    /// When its entry was made, by the kernel's clock.
+    pub(super) born: u64,
+    /// The last reading that had it.
+    pub(super) reading: u64,
+    /// When it was first read as retired.
+    retired: Option<Instant>,
+    /// When something was last counted, or a connection was open.
+    busy: Instant,
+    /// Counted.
+    pub(super) total: Totals,
+    /// Of that, in a batch.
+    pub(super) batched: Totals,
+    /// Round-trip times of open connections in readings that are in no batch yet.
+    open_rtt: Histogram,
+    /// Open connections.
+    pub(super) active: u64,
+    /// Open connections as the last batch said.
+    batched_active: u64,
+    /// When a batch had it.
+    mentioned: Option<Instant>,
+    /// Connections that must be older than the agent, known without a readout only.
+    older: u64,
+    /// How many more were closed than opened, as the last reading says.
+    excess: u64,
+}
+
+impl Account {
+    pub(super) fn new(born: u64, now: Instant) -> Self {
+        Self {
+            born,
+            reading: 0,
+            retired: None,
+            busy: now,
+            total: Totals::default(),
+            batched: Totals::default(),
+            open_rtt: Histogram::default(),
+            active: 0,
+            batched_active: 0,
+            mentioned: None,
+            older: 0,
+            excess: 0,
+        }
+    }
+
+    /// Goes on where an agent before has stopped.
+    pub(super) fn resumed(born: u64, reported: FlowTotals, now: Instant) -> Self {
+        Self {
+            total: Totals(reported),
+            batched: Totals(reported),
+            // A readout knows better.
+            active: reported.opened.saturating_sub(reported.closed),
+            ..Self::new(born, now)
+        }
+    }
+
+    /// Takes what the kernel has counted.
+    pub(super) fn set(
+        &mut self,
+        entry: &FlowEntry,
+        open: &LiveFlow,
+        baseline: &Moved,
+        now: Instant,
+    ) {
+        let before = self.total;
+        self.total
+            .raise(&Totals::of(&entry.totals, &open.moved, baseline));
+        // An idle connection's time is old news.
+        if self.total.moved() != before.moved() {
+            for (sum, more) in self.open_rtt.iter_mut().zip(open.rtt) {
+                *sum = sum.saturating_add(more);
+            }
+        }
+        if self.total != before || open.connections > 0 {
+            self.busy = now;
+        }
+        if entry.retired != 0 {
+            self.retired.get_or_insert(now);
+        }
+    }
+
+    /// Counts the open connections without a readout: what was opened and not closed, and of those that are older than the agent the ones that
+    /// show by their closes. So there is never one too many, and none is missing once all the old ones are closed.
+    ///
+    /// The two counters are not read at once: a connection that opens and closes in between looks like an old one. So two readings have
+    /// to show an old one; it would stay for ever.
+    pub(super) fn count_open(&mut self, closed: &FlowTotals) {
+        let excess = closed.closed.saturating_sub(closed.opened);
+        self.older = self.older.max(excess.min(self.excess));
+        self.excess = excess;
+        self.active = (closed.opened + self.older).saturating_sub(closed.closed);
+    }
+
+    /// Takes the closed totals between two full readings.
+    pub(super) fn appeared(&mut self, entry: &FlowEntry, baseline: &Moved, now: Instant) {
+        let before = self.total.0;
+        self.set(entry, &LiveFlow::default(), baseline, now);
+        let added = entry.totals.opened.saturating_sub(before.opened);
+        let ended = entry.totals.closed.saturating_sub(before.closed);
+        self.active = (self.active + added).saturating_sub(ended);
+    }
+
+    /// What was added since the last batch, if that, or the time since it was mentioned, is worth a row; from now on it is batched.
+    pub(super) fn take(&mut self, key: FlowKey, now: Instant) -> Option<FlowRow> {
+        let mut added = self.total.since(&self.batched);
+        let due = self.active > 0
+            && self
+                .mentioned
+                .is_none_or(|last| now.duration_since(last) >= MENTION);
+        if added.is_zero() && self.active == self.batched_active && !due {
+            return None;
+        }
+        added.add_rtt(&std::mem::take(&mut self.open_rtt));
+        self.batched = self.total;
+        self.batched_active = self.active;
+        self.mentioned = Some(now);
+        Some(FlowRow {
+            key,
+            added,
+            active: self.active,
+        })
+    }
+
+    /// Since when nothing has happened, if it can be removed: everything is batched, and no connection is open.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let totals = &self.total.0;
+        let is_over = self.active == 0 && totals.opened <= totals.closed;
+        (is_over && self.retired.is_none() && self.total == self.batched).then_some(self.busy)
+    }
+
+    /// Whether nothing can be added to it any more, and everything is batched.
+    pub(super) fn is_removable(&self, now: Instant) -> bool {
+        self.total == self.batched
+            && self
+                .retired
+                .is_some_and(|since| now.duration_since(since) >= GRACE)
+    }
+}
