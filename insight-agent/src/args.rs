@@ -62,7 +62,7 @@ pub struct Args {
 pub enum Verb {
     /// Count and report until SIGINT or SIGTERM.
     #[command(after_help = RUN_EXAMPLES)]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Say what this kernel supports, what it does not, why, and what that costs. Exit status 1: flows cannot be counted.
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor {
