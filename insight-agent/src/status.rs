@@ -22,6 +22,8 @@ pub struct FlowMap {
     pub dropped_updates: u64,
     /// Entries of idle flows that this agent removed.
     pub removed: u64,
+    /// Kernel memory of all maps, bytes; this one is the largest.
+    pub memory: u64,
 }
 
 /// What outlives the agent.

@@ -69,6 +69,12 @@ fn flow_map(page: &mut Page<'_>, state: &State) -> fmt::Result {
         Value::Whole(map.size),
     )?;
     page.one(
+        Gauge,
+        "insight_agent_kernel_maps_bytes",
+        "Kernel memory of all maps; the flow map is the largest",
+        Value::Whole(map.memory),
+    )?;
+    page.one(
         Counter,
         "insight_agent_flow_updates_dropped",
         "Connections opened, closed or failed whose flow found no room, counted together",

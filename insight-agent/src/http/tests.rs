@@ -38,6 +38,7 @@ fn ready() -> Status {
         size: 65536,
         dropped_updates: 3,
         removed: 5,
+        memory: 30_000_000,
     });
     status.collected(Duration::from_millis(250));
     status

@@ -342,6 +342,10 @@ impl Kernel {
             .with_context(|| format!("the BPF object has no map {name}"))
     }
 
+    pub(super) fn maps(&self) -> impl Iterator<Item = (&str, &Map)> {
+        self.ebpf.maps()
+    }
+
     pub(super) fn map(&self, name: &str) -> Result<&Map> {
         self.ebpf
             .map(name)

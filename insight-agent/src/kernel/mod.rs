@@ -9,6 +9,7 @@ mod evict;
 mod fields;
 mod kept;
 mod load;
+mod memory;
 mod object;
 mod pins;
 mod probes;

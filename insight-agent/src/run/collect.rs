@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use insight_ebpf::abi::{self, FlowKey, FlowTotals, State, Watermark};
 use insight_proto::v1::{AgentStatus, Batch};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::boot;
 use crate::cgroups::{Sample, Stats, Tree};
@@ -159,6 +159,24 @@ impl Collector {
         };
         self.from_unix_ms = until.cast_signed().min(boot::now_unix_ms());
         Ok(self.state.sequence.max(durable))
+    }
+
+    /// Shows what the maps take, which follows from `--max-flows`.
+    pub(super) fn tell_memory(&mut self, kernel: &Kernel) -> Result<()> {
+        let maps = kernel.memory()?;
+        let kib = |bytes: u64| format!("{} KiB", bytes / 1024);
+        self.last.flow_map.memory = maps.iter().map(|(_, bytes)| bytes).sum();
+        let largest = maps.iter().filter(|(_, bytes)| *bytes >= 64 * 1024);
+        let largest: Vec<String> = largest
+            .map(|(name, bytes)| format!("{name} {}", kib(*bytes)))
+            .collect();
+        info!(
+            max_flows = kernel.max_flows(),
+            total = kib(self.last.flow_map.memory),
+            "kernel maps: {}",
+            largest.join(", ")
+        );
+        Ok(())
     }
 
     /// From now on names come with the births of cgroups.

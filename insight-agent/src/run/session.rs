@@ -52,6 +52,7 @@ impl Session {
         .context("load the programs")??;
         super::free_memory();
         tell(&kernel, status)?;
+        collector.tell_memory(&kernel)?;
         let doorbell = kernel.doorbell()?;
         if Scope::is_whole(&config.cgroup_mount) {
             collector.watch(kernel.births()?);
