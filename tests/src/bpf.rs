@@ -103,17 +103,4 @@ mod tests {
         assert_eq!(parse("prog_tag:\t12"), None);
         assert_eq!(parse("flags"), None);
     }
-
-    #[test]
-    fn nothing_has_the_last_id() -> Result<()> {
-        crate::needs_root!("BPF objects by id");
-        for kind in [Kind::Program, Kind::Map, Kind::Link] {
-            let nobody = Object {
-                kind,
-                id: u32::MAX - 1,
-            };
-            assert!(!nobody.exists()?);
-        }
-        Ok(())
-    }
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 
 /// Leaves the test, aloud, when it cannot run here: see [`root::usable`](crate::root::usable).
 ///
-/// ```
+/// ```no_run
 /// # fn main() -> anyhow::Result<()> {
 /// insight_tests::needs_root!("counts exactly");
 /// # Ok(())

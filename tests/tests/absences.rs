@@ -135,6 +135,25 @@ fn a_confined_dependency_is_named_in_one_place() {
     assert!(uses > 0, "the search found not even aya's use in the agent");
 }
 
+/// The unit tier never becomes root: a test in it that wants root would only ever be skipped.
+#[test]
+fn no_unit_test_needs_root() {
+    let mut found = Vec::new();
+    let mut uses = 0;
+    for (path, text) in sources() {
+        for (number, line) in lines(&text) {
+            if line.contains("needs_root!(") {
+                uses += 1;
+                if !path.starts_with("tests/tests/") {
+                    found.push(format!("{path}:{number}: {line}"));
+                }
+            }
+        }
+    }
+    none(&found, "it belongs into tests/tests");
+    assert!(uses > 0, "the search found not even the host tier's uses");
+}
+
 #[test]
 fn no_test_is_ignored() {
     let mut found = Vec::new();

@@ -1,9 +1,11 @@
 //! The tests' own tools do what they say: pods talk, connects fail as wanted, and nothing leaves the machine.
 
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use insight_tests::bpf::{Kind, Object};
 use insight_tests::cgroup::CgroupRoot;
 use insight_tests::ftrace::Trace;
 use insight_tests::load::client::{Ending, Plan};
@@ -11,6 +13,7 @@ use insight_tests::moment::{self, Turnover};
 use insight_tests::needs_root;
 use insight_tests::net::{Net, black_hole};
 use insight_tests::pod::{Driver, Pod};
+use insight_tests::process::{Place, Process};
 use insight_tests::root::skip;
 use insight_tests::traffic::{Held, at, fail, run_client, serve, serve_in};
 use insight_tests::wait::{PATIENCE, eventually};
@@ -153,4 +156,48 @@ fn a_process_ends_with_its_guard() -> Result<()> {
     let mut process = pod.spawn("echo", command)?;
     assert_eq!(process.line(PATIENCE)?, "said");
     process.finish(PATIENCE)
+}
+
+#[test]
+fn a_cgroup_is_entered_and_removed() -> Result<()> {
+    needs_root!("a cgroup is entered and removed");
+    let root = CgroupRoot::with_controllers()?;
+    let leaf = root.make("kubepods/pod1/container")?;
+    let place = Place {
+        netns: None,
+        cgroups: leaf.entrances()?,
+    };
+    let mut command = Command::new("sleep");
+    command.arg("1000");
+    let sleeper = Process::start("sleep", command, place)?;
+    for directory in leaf.directories() {
+        let procs = std::fs::read_to_string(directory.join("cgroup.procs"))?;
+        assert_eq!(procs.trim(), sleeper.pid().to_string());
+    }
+    assert!(leaf.id()? > 0);
+    let top = Path::new(root.name());
+    let tops: Vec<PathBuf> = leaf
+        .directories()
+        .filter_map(|directory| directory.ancestors().find(|above| above.ends_with(top)))
+        .map(Path::to_owned)
+        .collect();
+    assert!(tops.len() == leaf.directories().count(), "{tops:?}");
+    assert!(tops.iter().all(|top| top.exists()), "{tops:?}");
+    drop(root);
+    drop(sleeper);
+    assert!(tops.iter().all(|top| !top.exists()), "{tops:?}");
+    Ok(())
+}
+
+#[test]
+fn no_bpf_object_has_the_last_id() -> Result<()> {
+    needs_root!("no BPF object has the last id");
+    for kind in [Kind::Program, Kind::Map, Kind::Link] {
+        let nobody = Object {
+            kind,
+            id: u32::MAX - 1,
+        };
+        assert!(!nobody.exists()?);
+    }
+    Ok(())
 }

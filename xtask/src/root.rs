@@ -44,11 +44,14 @@ impl Root {
     pub(crate) fn renew(self) {
         if self == Self::Sudo {
             // A failure shows when root is needed the next time.
-            let _ = Command::new("sudo").args(["-n", "-v"]).status();
+            let _ = Command::new("sudo")
+                .args(["-n", "-v"])
+                .stderr(Stdio::null())
+                .status();
         }
     }
 
-    /// The program as root, with the named environment variables kept.
+    /// The program as root, with the named environment variables kept. In the foreground: sudo may ask for the password.
     pub(crate) fn command(self, program: impl AsRef<OsStr>, keep: &[&str]) -> Command {
         match self {
             Self::Already => {
@@ -62,6 +65,18 @@ impl Root {
                     command.arg(format!("--preserve-env={}", keep.join(",")));
                 }
                 command.arg("--").arg(program);
+                command
+            }
+        }
+    }
+
+    /// The program as root, in the background. There sudo cannot ask, and would wait for ever: it fails at once instead.
+    pub(crate) fn background(self, program: impl AsRef<OsStr>) -> Command {
+        match self {
+            Self::Already => self.command(program, &[]),
+            Self::Sudo => {
+                let mut command = Command::new("sudo");
+                command.arg("-n").arg("--").arg(program);
                 command
             }
         }

@@ -124,7 +124,7 @@ impl Cgroup {
     }
 
     /// Every directory that it has, once: v1 controllers may share one.
-    fn directories(&self) -> impl Iterator<Item = &PathBuf> {
+    pub fn directories(&self) -> impl Iterator<Item = &PathBuf> {
         let mut seen: Vec<&PathBuf> = vec![&self.unified];
         for path in self.v1.values() {
             if !seen.contains(&path) {
@@ -185,36 +185,4 @@ fn remove_tree(path: &Path) -> Result<()> {
     }
     fs::remove_dir(path)?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::process::Command;
-
-    use super::*;
-    use crate::process::{Place, Process};
-
-    #[test]
-    fn makes_enters_and_removes() -> Result<()> {
-        crate::needs_root!("cgroup guard");
-        let root = CgroupRoot::with_controllers()?;
-        let leaf = root.make("kubepods/pod1/container")?;
-        let place = Place {
-            netns: None,
-            cgroups: leaf.entrances()?,
-        };
-        let mut command = Command::new("sleep");
-        command.arg("1000");
-        let sleeper = Process::start("sleep", command, place)?;
-        for directory in leaf.directories() {
-            let procs = fs::read_to_string(directory.join("cgroup.procs"))?;
-            assert_eq!(procs.trim(), sleeper.pid().to_string());
-        }
-        assert!(leaf.id()? > 0);
-        let tops: Vec<PathBuf> = root.top.directories().cloned().collect();
-        drop(root);
-        drop(sleeper);
-        assert!(tops.iter().all(|top| !top.exists()), "{tops:?}");
-        Ok(())
-    }
 }

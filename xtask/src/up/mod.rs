@@ -53,9 +53,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         ("--grpc", args.grpc),
         ("--agent", args.agent),
     ])?;
-    let root = Root::obtain("the agent")?;
+    Root::obtain("the agent")?;
     let object = bpf::build(&project)?;
     build::programs(&project, true, Some(&object))?;
+    // Again: while a slow machine builds, sudo forgets the password.
+    let root = Root::obtain("the agent")?;
 
     signals::catch()?;
     let mut parts = Parts::new(&project, root)?;

@@ -52,7 +52,7 @@ impl Parts {
 
     /// Starts the agent, as root.
     pub(crate) fn agent(&mut self, args: &Args) -> Result<()> {
-        let mut command = self.root.command(self.programs.join("insight-agent"), &[]);
+        let mut command = self.root.background(self.programs.join("insight-agent"));
         let node = rustix::system::uname();
         command
             .arg("run")
@@ -66,7 +66,7 @@ impl Parts {
 
     /// Starts the demo workload, as root: it makes network namespaces and cgroups.
     pub(crate) fn demo(&mut self) -> Result<()> {
-        let mut command = self.root.command(self.programs.join("insight-demo"), &[]);
+        let mut command = self.root.background(self.programs.join("insight-demo"));
         command.env("PATH", search_path());
         self.start("demo", command, Some(self.root))
     }

@@ -11,7 +11,7 @@ pub(crate) fn free(addresses: &[(&str, SocketAddr)]) -> Result<()> {
         match TcpListener::bind(address) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::AddrInUse => bail!(
-                "{address} is taken, perhaps by another 'cargo xtask up': stop that ('ss -ltnp' shows who), or choose another with {flag}"
+                "{address} is taken, perhaps by another 'cargo xtask up': stop that ('sudo ss -ltnp' shows who), or choose another with {flag}"
             ),
             Err(error) => bail!("cannot listen on {address}, choose another with {flag}: {error}"),
         }
