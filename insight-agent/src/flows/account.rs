@@ -7,7 +7,7 @@ use insight_ebpf::abi::{FlowEntry, FlowKey, FlowTotals, Histogram, Moved};
 use super::accounts::MENTION;
 use super::live::LiveFlow;
 use super::row::FlowRow;
-use super::totals::Totals;
+use super::totals::{Totals, closed_since};
 
 /// How long programs may still add to an entry that is retired: those that found it before. They run for microseconds; where they can be
 /// preempted (Linux 7), for as long as a process waits for a CPU.
@@ -24,6 +24,8 @@ pub(super) struct Account {
     retired: Option<Instant>,
     /// When something was last counted, or a connection was open.
     busy: Instant,
+    /// What closed connections have moved, less the baseline: below 0 (in two's complement) while old connections are open.
+    closed: Moved,
     /// Counted.
     pub(super) total: Totals,
     /// Of that, in a batch.
@@ -49,6 +51,7 @@ impl Account {
             reading: 0,
             retired: None,
             busy: now,
+            closed: Moved::default(),
             total: Totals::default(),
             batched: Totals::default(),
             open_rtt: Histogram::default(),
@@ -71,24 +74,12 @@ impl Account {
         }
     }
 
-    /// Takes what the kernel has counted.
-    pub(super) fn set(
-        &mut self,
-        entry: &FlowEntry,
-        open: &LiveFlow,
-        baseline: &Moved,
-        now: Instant,
-    ) {
+    /// Takes the entry: what the kernel has counted of closed connections.
+    pub(super) fn closed(&mut self, entry: &FlowEntry, baseline: &Moved, now: Instant) {
         let before = self.total;
-        self.total
-            .raise(&Totals::of(&entry.totals, &open.moved, baseline));
-        // An idle connection's time is old news.
-        if self.total.moved() != before.moved() {
-            for (sum, more) in self.open_rtt.iter_mut().zip(open.rtt) {
-                *sum = sum.saturating_add(more);
-            }
-        }
-        if self.total != before || open.connections > 0 {
+        self.closed = closed_since(&entry.totals, baseline);
+        self.total.raise_events(&entry.totals);
+        if self.total != before {
             self.busy = now;
         }
         if entry.retired != 0 {
@@ -96,22 +87,47 @@ impl Account {
         }
     }
 
+    /// Takes the open connections, read after the entry.
+    pub(super) fn live(&mut self, open: &LiveFlow, now: Instant) {
+        self.active = open.connections;
+        if self.raise_moved(&open.moved) {
+            // An idle connection's time is old news.
+            for (sum, more) in self.open_rtt.iter_mut().zip(open.rtt) {
+                *sum = sum.saturating_add(more);
+            }
+            self.busy = now;
+        }
+        if open.connections > 0 {
+            self.busy = now;
+        }
+    }
+
+    /// Whether something was moved since the last time.
+    fn raise_moved(&mut self, open: &Moved) -> bool {
+        let before = self.total.moved();
+        self.total.raise_moved(&self.closed, open);
+        self.total.moved() != before
+    }
+
     /// Counts the open connections without a readout: what was opened and not closed, and of those that are older than the agent the ones that
     /// show by their closes. So there is never one too many, and none is missing once all the old ones are closed.
     ///
     /// The two counters are not read at once: a connection that opens and closes in between looks like an old one. So two readings have
     /// to show an old one; it would stay for ever.
-    pub(super) fn count_open(&mut self, closed: &FlowTotals) {
-        let excess = closed.closed.saturating_sub(closed.opened);
+    pub(super) fn count_open(&mut self) {
+        self.raise_moved(&Moved::default());
+        let (opened, closed) = (self.total.0.opened, self.total.0.closed);
+        let excess = closed.saturating_sub(opened);
         self.older = self.older.max(excess.min(self.excess));
         self.excess = excess;
-        self.active = (closed.opened + self.older).saturating_sub(closed.closed);
+        self.active = (opened + self.older).saturating_sub(closed);
     }
 
-    /// Takes the closed totals between two full readings.
+    /// Takes the entry between two full readings.
     pub(super) fn appeared(&mut self, entry: &FlowEntry, baseline: &Moved, now: Instant) {
         let before = self.total.0;
-        self.set(entry, &LiveFlow::default(), baseline, now);
+        self.closed(entry, baseline, now);
+        self.raise_moved(&Moved::default());
         let added = entry.totals.opened.saturating_sub(before.opened);
         let ended = entry.totals.closed.saturating_sub(before.closed);
         self.active = (self.active + added).saturating_sub(ended);

@@ -23,7 +23,8 @@ const MARKS: usize = 1_024;
 #[derive(Debug, Default)]
 pub struct Accounts {
     baseline: HashMap<FlowKey, Baseline>,
-    pub(super) flows: HashMap<FlowKey, Account>,
+    /// Boxed: a table that grows is half empty.
+    pub(super) flows: HashMap<FlowKey, Box<Account>>,
     reading: u64,
 }
 
@@ -43,7 +44,7 @@ impl Accounts {
             let account = self
                 .flows
                 .entry(key)
-                .or_insert_with(|| Account::resumed(born, totals, now));
+                .or_insert_with(|| Box::new(Account::resumed(born, totals, now)));
             if account.born == born {
                 account.batched = Totals(totals);
                 account.total.raise(&Totals(totals));
@@ -51,27 +52,32 @@ impl Accounts {
         }
     }
 
-    /// Takes a full reading. `closed` must have been read before `live`; without a readout `live` is `None`. A connection whose flow is not
-    /// in `closed` yet is in the next reading.
-    pub fn update(&mut self, closed: &[(FlowKey, FlowEntry)], live: Option<&Live>) {
-        let now = Instant::now();
+    /// A full reading begins. Its entries follow, each by [`Accounts::closed`], and when all of them are read the open connections, by
+    /// [`Accounts::live`].
+    pub fn begin_reading(&mut self) {
         self.reading += 1;
-        let none = LiveFlow::default();
-        for (key, entry) in closed {
-            let open = live.map(|live| live.flows.get(key).unwrap_or(&none));
-            let baseline = self.baseline_of(key, entry);
-            let reading = self.reading;
-            let account = self.account(key, entry, now);
-            account.reading = reading;
-            account.set(entry, open.unwrap_or(&none), &baseline, now);
-            match open {
-                Some(open) => account.active = open.connections,
-                None => account.count_open(&entry.totals),
+    }
+
+    /// Takes an entry of the flow map.
+    pub fn closed(&mut self, key: &FlowKey, entry: &FlowEntry) {
+        let now = Instant::now();
+        let (reading, baseline) = (self.reading, self.baseline_of(key, entry));
+        let account = self.account(key, entry, now);
+        account.reading = reading;
+        account.closed(entry, &baseline, now);
+    }
+
+    /// Takes the open connections, `None` without a readout. One whose flow was not in the map yet is in the next reading. The rest of the
+    /// accounts is closed: their entries were removed from the map.
+    pub fn live(&mut self, live: Option<&Live>) {
+        let (now, none) = (Instant::now(), LiveFlow::default());
+        self.flows.retain(|key, account| {
+            match live {
+                Some(live) => account.live(live.flows.get(key).unwrap_or(&none), now),
+                None => account.count_open(),
             }
-        }
-        // The rest was removed from the map.
-        self.flows
-            .retain(|_, account| account.reading == self.reading);
+            account.reading == self.reading
+        });
     }
 
     /// Takes the closed totals of a flow that has just appeared, between two full readings.
@@ -94,30 +100,31 @@ impl Accounts {
         let account = self
             .flows
             .entry(*key)
-            .or_insert_with(|| Account::new(entry.born, now));
+            .or_insert_with(|| Box::new(Account::new(entry.born, now)));
         if account.born != entry.born {
-            *account = Account::new(entry.born, now);
+            **account = Account::new(entry.born, now);
         }
         account
     }
 
-    /// What changed since the batch before; from now on it counts as batched, with the batch of that sequence. `keep` gets how much of
-    /// each flow is reported with and without it, some at a time.
+    /// What changed since the batch before, a row each; from now on it counts as batched, with the batch of that sequence. `keep` gets how
+    /// much of each flow is reported with and without it, some at a time.
     pub fn take(
         &mut self,
         sequence: u64,
         now: Instant,
         mut keep: impl FnMut(&mut [(FlowKey, Watermark)]),
-    ) -> Vec<FlowRow> {
-        let (mut rows, mut marks) = (Vec::new(), Vec::new());
-        for (key, account) in &mut self.flows {
-            if rows.len() == MAX_ROWS {
-                break;
+        mut row: impl FnMut(&FlowRow),
+    ) {
+        let mut marks = Vec::new();
+        let mut left = MAX_ROWS;
+        let mut take = |key: &FlowKey, account: &mut Account| {
+            if left == 0 {
+                return None;
             }
             let before = account.batched;
-            let Some(row) = account.take(*key, now) else {
-                continue;
-            };
+            let row = account.take(*key, now)?;
+            left -= 1;
             if account.batched != before {
                 let mark = Watermark {
                     sequence,
@@ -131,10 +138,31 @@ impl Accounts {
                     marks.clear();
                 }
             }
-            rows.push(row);
+            Some(row)
+        };
+        // There is one row a flow, also where it has two entries.
+        let mut seconds: HashMap<FlowKey, FlowRow> = HashMap::new();
+        for (key, account) in &mut self.flows {
+            if key.generation != 0
+                && let Some(mut second) = take(key, account)
+            {
+                second.key.generation = 0;
+                seconds.insert(second.key, second);
+            }
         }
+        for (key, account) in &mut self.flows {
+            if key.generation != 0 {
+                continue;
+            }
+            if let Some(mut first) = take(key, account) {
+                if let Some(second) = seconds.remove(key) {
+                    first.add(&second);
+                }
+                row(&first);
+            }
+        }
+        seconds.values().for_each(row);
         keep(&mut marks);
-        merge_second_entries(rows)
     }
 
     /// Forgets the baselines of flows whose entries are removed.
@@ -154,26 +182,4 @@ impl Accounts {
     pub fn is_empty(&self) -> bool {
         self.flows.is_empty()
     }
-}
-
-/// One row a flow, also where it has two entries.
-fn merge_second_entries(rows: Vec<FlowRow>) -> Vec<FlowRow> {
-    let (second, mut rows): (Vec<_>, Vec<_>) =
-        rows.into_iter().partition(|row| row.key.generation != 0);
-    if second.is_empty() {
-        return rows;
-    }
-    let places: HashMap<FlowKey, usize> = rows
-        .iter()
-        .enumerate()
-        .map(|(place, row)| (row.key, place))
-        .collect();
-    for mut row in second {
-        row.key.generation = 0;
-        match places.get(&row.key) {
-            Some(place) => rows[*place].add(&row),
-            None => rows.push(row),
-        }
-    }
-    rows
 }

@@ -14,5 +14,5 @@ pub use accounts::Accounts;
 pub use idle::Policy as IdlePolicy;
 pub use live::{Baseline, Live};
 pub use ranges::{Range, Ranges};
-pub use row::{FlowRow, batch_columns};
+pub use row::{Columns, FlowRow};
 pub use totals::Totals;

@@ -32,16 +32,16 @@ fn ended(count: u16) -> Vec<(FlowKey, FlowEntry)> {
 fn a_flow_is_idle_when_nothing_of_it_is_open_or_unreported() {
     let later = Instant::now() + Duration::from_secs(61);
     let mut accounts = Accounts::default();
-    accounts.update(&closed(1, 0, 0), Some(&live(&[(1, 40)])));
+    read(&mut accounts, &closed(1, 0, 0), Some(&live(&[(1, 40)])));
     take(&mut accounts);
     assert!(accounts.idle(later, POLICY).is_empty(), "it is open");
-    accounts.update(&closed(1, 0, 0), Some(&live(&[])));
+    read(&mut accounts, &closed(1, 0, 0), Some(&live(&[])));
     take(&mut accounts);
     assert!(
         accounts.idle(later, POLICY).is_empty(),
         "open without a file"
     );
-    accounts.update(&closed(1, 1, 40), Some(&live(&[])));
+    read(&mut accounts, &closed(1, 1, 40), Some(&live(&[])));
     assert!(accounts.idle(later, POLICY).is_empty(), "not reported");
     take(&mut accounts);
     assert_eq!(accounts.idle(later, POLICY), [KEY]);
@@ -52,11 +52,11 @@ fn a_flow_is_idle_when_nothing_of_it_is_open_or_unreported() {
 fn a_map_that_is_nearly_full_gives_up_idle_flows_early() {
     let mut accounts = Accounts::default();
     let soon = || Instant::now() + Duration::from_secs(3);
-    accounts.update(&ended(6), None);
-    accounts.take(1, Instant::now(), |_| {});
+    read(&mut accounts, &ended(6), None);
+    rows(&mut accounts, 1, Instant::now());
     assert!(accounts.idle(soon(), POLICY).is_empty(), "three quarters");
-    accounts.update(&ended(7), None);
-    accounts.take(2, Instant::now(), |_| {});
+    read(&mut accounts, &ended(7), None);
+    rows(&mut accounts, 2, Instant::now());
     let idle = accounts.idle(soon(), POLICY);
     assert_eq!(idle.len(), 3, "until half of it is free");
     // The one that came last is kept.
@@ -71,15 +71,15 @@ fn what_is_counted_while_an_entry_retires_is_reported_before_it_is_removed() {
         vec![(key, entry(counted.totals, 1, 1))]
     };
     let later = || Instant::now() + GRACE;
-    accounts.update(&closed(1, 1, 1), None);
+    read(&mut accounts, &closed(1, 1, 1), None);
     take(&mut accounts);
-    accounts.update(&retired(2), None);
+    read(&mut accounts, &retired(2), None);
     assert!(accounts.removable(later()).is_empty(), "not reported");
     assert_eq!(take(&mut accounts), Some((1, 0)));
     assert!(accounts.removable(Instant::now()).is_empty(), "too early");
     assert_eq!(accounts.removable(later()), [KEY]);
     assert!(accounts.idle(later(), POLICY).is_empty(), "once");
-    accounts.update(&[], None);
+    read(&mut accounts, &[], None);
     assert!(accounts.is_empty());
 }
 
@@ -91,11 +91,12 @@ fn two_entries_of_a_flow_are_one_row() {
     };
     let (_, counted) = closed(1, 1, 5)[0];
     let mut accounts = Accounts::default();
-    accounts.update(
+    read(
+        &mut accounts,
         &[(KEY, entry(counted.totals, 1, 1)), (second, counted)],
         None,
     );
-    let rows = accounts.take(1, Instant::now(), |_| {});
+    let rows = rows(&mut accounts, 1, Instant::now());
     assert_eq!((rows.len(), rows[0].key), (1, KEY));
     assert_eq!(rows[0].added.0.bytes_sent, 10);
     let later = Instant::now() + POLICY.idle;
@@ -103,22 +104,22 @@ fn two_entries_of_a_flow_are_one_row() {
         accounts.idle(later, POLICY).is_empty(),
         "one of the two counts on"
     );
-    accounts.update(&[(second, counted)], None);
+    read(&mut accounts, &[(second, counted)], None);
     assert_eq!(accounts.idle(later, POLICY), [second]);
 }
 
 #[test]
 fn an_entry_that_is_made_again_begins_at_nothing() {
     let mut accounts = Accounts::begin(baseline(&[socket(1, 3, 1)]));
-    accounts.update(&closed(5, 6, 53), None);
+    read(&mut accounts, &closed(5, 6, 53), None);
     assert_eq!(take(&mut accounts), Some((50, 0)));
     let (key, counted) = closed(1, 1, 7)[0];
-    accounts.update(&[(key, entry(counted.totals, 2, 0))], None);
+    read(&mut accounts, &[(key, entry(counted.totals, 2, 0))], None);
     assert_eq!(take(&mut accounts), Some((7, 0)));
     // As an agent that resumes: the watermark is of the first entry.
     let mut next = Accounts::default();
     next.resume([(key, 1, closed(5, 6, 50)[0].1.totals)].into_iter());
-    next.update(&[(key, entry(counted.totals, 2, 0))], None);
+    read(&mut next, &[(key, entry(counted.totals, 2, 0))], None);
     assert_eq!(take(&mut next), Some((7, 0)));
 }
 

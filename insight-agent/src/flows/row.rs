@@ -1,6 +1,6 @@
 //! Rows of a batch, and their columns on the wire.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::net::Ipv6Addr;
 
@@ -28,13 +28,23 @@ impl FlowRow {
     }
 }
 
-/// The rows as columns, with a dictionary of their ends.
-pub fn batch_columns(rows: &[FlowRow]) -> FlowColumns {
-    let mut columns = FlowColumns::default();
-    let mut ends = Dictionary::default();
-    for row in rows {
+/// Rows become columns, with a dictionary of their ends.
+#[derive(Default)]
+pub struct Columns {
+    columns: FlowColumns,
+    ends: Dictionary,
+    cgroups: HashSet<u64>,
+}
+
+impl Columns {
+    /// Adds a row.
+    pub fn push(&mut self, row: &FlowRow) {
+        let (columns, ends) = (&mut self.columns, &mut self.ends);
         let (key, added) = (&row.key, &row.added.0);
         let is_overflow = key.is_catch_all();
+        if !is_overflow {
+            self.cgroups.insert(key.cgroup);
+        }
         columns.local.push(ends.index(End {
             address: key.local,
             cgroup: key.cgroup,
@@ -68,8 +78,22 @@ pub fn batch_columns(rows: &[FlowRow]) -> FlowColumns {
         columns.rtt.extend(added.rtt);
         columns.connect.extend(added.connect);
     }
-    columns.endpoints = ends.endpoints;
-    columns
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.columns.local.is_empty()
+    }
+
+    /// The owners of all rows.
+    pub fn cgroups(&self) -> impl Iterator<Item = u64> {
+        self.cgroups.iter().copied()
+    }
+
+    /// As they are sent.
+    pub fn finish(mut self) -> FlowColumns {
+        self.columns.endpoints = self.ends.endpoints;
+        self.columns
+    }
 }
 
 fn protocol(number: u8) -> Protocol {

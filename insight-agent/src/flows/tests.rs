@@ -5,7 +5,7 @@ use insight_ebpf::abi::{
 };
 
 use super::accounts::MENTION;
-use super::{Accounts, Baseline, Live, batch_columns};
+use super::{Accounts, Baseline, Columns, FlowRow, Live};
 
 const KEY: FlowKey = FlowKey {
     cgroup: 7,
@@ -67,9 +67,23 @@ fn baseline(records: &[LiveSocket]) -> Vec<(FlowKey, abi::Baseline)> {
     baseline.flows.into_iter().map(of).collect()
 }
 
+fn read(accounts: &mut Accounts, closed: &[(FlowKey, FlowEntry)], live: Option<&Live>) {
+    accounts.begin_reading();
+    for (key, entry) in closed {
+        accounts.closed(key, entry);
+    }
+    accounts.live(live);
+}
+
+fn rows(accounts: &mut Accounts, sequence: u64, now: Instant) -> Vec<FlowRow> {
+    let mut rows = Vec::new();
+    accounts.take(sequence, now, |_| {}, |row| rows.push(*row));
+    rows
+}
+
 /// Bytes sent and open connections of the next batch's only row.
 fn take(accounts: &mut Accounts) -> Option<(u64, u64)> {
-    let rows = accounts.take(1, Instant::now(), |_| {});
+    let rows = rows(accounts, 1, Instant::now());
     assert!(rows.len() <= 1);
     rows.first().map(|row| (row.added.0.bytes_sent, row.active))
 }
@@ -77,23 +91,23 @@ fn take(accounts: &mut Accounts) -> Option<(u64, u64)> {
 #[test]
 fn a_byte_is_counted_once_whether_its_connection_is_open_or_closed() {
     let mut accounts = Accounts::default();
-    accounts.update(&closed(1, 0, 0), Some(&live(&[(1, 100)])));
+    read(&mut accounts, &closed(1, 0, 0), Some(&live(&[(1, 100)])));
     assert_eq!(take(&mut accounts), Some((100, 1)));
-    accounts.update(&closed(1, 1, 150), Some(&live(&[])));
+    read(&mut accounts, &closed(1, 1, 150), Some(&live(&[])));
     assert_eq!(take(&mut accounts), Some((50, 0)));
-    accounts.update(&closed(1, 1, 150), Some(&live(&[])));
+    read(&mut accounts, &closed(1, 1, 150), Some(&live(&[])));
     assert_eq!(take(&mut accounts), None);
 }
 
 #[test]
 fn a_connection_that_closes_between_the_two_reads_is_missing_for_one_interval_only() {
     let mut accounts = Accounts::default();
-    accounts.update(&closed(1, 0, 0), Some(&live(&[(1, 100)])));
+    read(&mut accounts, &closed(1, 0, 0), Some(&live(&[(1, 100)])));
     assert_eq!(take(&mut accounts), Some((100, 1)));
     // Closed after the flow map was read, before the sockets were.
-    accounts.update(&closed(1, 0, 0), Some(&live(&[])));
+    read(&mut accounts, &closed(1, 0, 0), Some(&live(&[])));
     assert_eq!(take(&mut accounts), Some((0, 0)));
-    accounts.update(&closed(1, 1, 130), Some(&live(&[])));
+    read(&mut accounts, &closed(1, 1, 130), Some(&live(&[])));
     assert_eq!(take(&mut accounts), Some((30, 0)));
 }
 
@@ -111,16 +125,20 @@ fn what_was_before_the_start_is_taken_off_also_after_the_close() {
         socket(1, 1_004, 1),
         socket(2, 7, 0),
     ]));
-    accounts.update(&closed(0, 0, 0), Some(&live(&[(1, 1_010), (2, 7)])));
+    read(
+        &mut accounts,
+        &closed(0, 0, 0),
+        Some(&live(&[(1, 1_010), (2, 7)])),
+    );
     assert_eq!(take(&mut accounts), Some((17, 2)));
-    accounts.update(&closed(0, 1, 1_030), Some(&live(&[(2, 7)])));
+    read(&mut accounts, &closed(0, 1, 1_030), Some(&live(&[(2, 7)])));
     assert_eq!(take(&mut accounts), Some((20, 1)));
 }
 
 #[test]
 fn without_a_readout_bytes_arrive_at_close() {
     let mut accounts = Accounts::default();
-    accounts.update(&closed(3, 1, 10), None);
+    read(&mut accounts, &closed(3, 1, 10), None);
     assert_eq!(take(&mut accounts), Some((10, 2)));
 }
 
@@ -129,7 +147,7 @@ fn open_after(readings: &[(u64, u64)]) -> Vec<u64> {
     let mut accounts = Accounts::default();
     let mut open = Vec::new();
     for (opened, ended) in readings {
-        accounts.update(&closed(*opened, *ended, 0), None);
+        read(&mut accounts, &closed(*opened, *ended, 0), None);
         let last = open.last().copied().unwrap_or(0);
         open.push(take(&mut accounts).map_or(last, |(_, active)| active));
     }
@@ -163,18 +181,18 @@ fn a_new_flow_is_batched_before_the_interval_and_not_twice() {
     let mut accounts = Accounts::default();
     accounts.appeared(&KEY, &closed(1, 0, 0)[0].1);
     assert_eq!(take(&mut accounts), Some((0, 1)));
-    accounts.update(&closed(1, 0, 0), Some(&live(&[(1, 40)])));
+    read(&mut accounts, &closed(1, 0, 0), Some(&live(&[(1, 40)])));
     assert_eq!(take(&mut accounts), Some((40, 1)));
 }
 
 #[test]
 fn an_idle_open_connection_is_mentioned_now_and_then() {
     let mut accounts = Accounts::default();
-    accounts.update(&closed(1, 0, 0), Some(&live(&[(1, 40)])));
+    read(&mut accounts, &closed(1, 0, 0), Some(&live(&[(1, 40)])));
     let start = Instant::now();
-    assert_eq!(accounts.take(1, start, |_| {}).len(), 1);
-    assert_eq!(accounts.take(1, start, |_| {}).len(), 0);
-    let rows = accounts.take(1, start + MENTION, |_| {});
+    assert_eq!(rows(&mut accounts, 1, start).len(), 1);
+    assert_eq!(rows(&mut accounts, 1, start).len(), 0);
+    let rows = rows(&mut accounts, 1, start + MENTION);
     assert!(rows[0].added.is_zero());
     assert_eq!(rows[0].active, 1);
 }
@@ -185,8 +203,12 @@ fn columns_share_their_ends() {
     let mut server = closed(1, 1, 5);
     server[0].0.role = ROLE_SERVER;
     server[0].0.port = 80;
-    accounts.update(&[closed(1, 1, 9), server].concat(), None);
-    let columns = batch_columns(&accounts.take(1, Instant::now(), |_| {}));
+    read(&mut accounts, &[closed(1, 1, 9), server].concat(), None);
+    let mut columns = Columns::default();
+    for row in rows(&mut accounts, 1, Instant::now()) {
+        columns.push(&row);
+    }
+    let columns = columns.finish();
     assert_eq!((columns.local.len(), columns.endpoints.len()), (2, 2));
     assert_eq!(columns.endpoints[0].address, [10, 0, 0, 1]);
     assert_eq!(
@@ -202,7 +224,11 @@ fn columns_share_their_ends() {
 #[test]
 fn a_new_connection_of_an_old_flow_adds_to_the_open_ones() {
     let mut accounts = Accounts::begin(baseline(&[socket(1, 1, 1), socket(2, 1, 1)]));
-    accounts.update(&closed(0, 0, 0), Some(&live(&[(1, 1), (2, 1)])));
+    read(
+        &mut accounts,
+        &closed(0, 0, 0),
+        Some(&live(&[(1, 1), (2, 1)])),
+    );
     assert_eq!(take(&mut accounts), Some((0, 2)));
     accounts.appeared(&KEY, &closed(1, 0, 0)[0].1);
     assert_eq!(take(&mut accounts), Some((0, 3)));
@@ -211,9 +237,9 @@ fn a_new_connection_of_an_old_flow_adds_to_the_open_ones() {
 #[test]
 fn a_connection_whose_flow_was_not_read_yet_is_in_the_next_reading() {
     let mut accounts = Accounts::default();
-    accounts.update(&[], Some(&live(&[(1, 40)])));
+    read(&mut accounts, &[], Some(&live(&[(1, 40)])));
     assert_eq!(take(&mut accounts), None);
-    accounts.update(&closed(1, 0, 0), Some(&live(&[(1, 50)])));
+    read(&mut accounts, &closed(1, 0, 0), Some(&live(&[(1, 50)])));
     assert_eq!(take(&mut accounts), Some((50, 1)));
 }
 

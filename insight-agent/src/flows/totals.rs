@@ -10,30 +10,61 @@ pub(super) fn add(moved: &mut Moved, socket: &LiveSocket) {
     moved.bytes_retransmitted += socket.bytes_retransmitted;
 }
 
+/// What closed connections have moved, less the baseline: below 0, in two's complement, while old ones are open.
+pub(super) fn closed_since(closed: &FlowTotals, baseline: &Moved) -> Moved {
+    Moved {
+        bytes_sent: closed.bytes_sent.wrapping_sub(baseline.bytes_sent),
+        bytes_received: closed.bytes_received.wrapping_sub(baseline.bytes_received),
+        retransmits: closed.retransmits.wrapping_sub(baseline.retransmits),
+        bytes_retransmitted: closed
+            .bytes_retransmitted
+            .wrapping_sub(baseline.bytes_retransmitted),
+    }
+}
+
 /// A flow's cumulative totals since counting began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals(pub FlowTotals);
 
 impl Totals {
-    /// closed + live − baseline. The baseline is the same whether an old connection is still open or has closed since.
-    pub(super) fn of(closed: &FlowTotals, live: &Moved, baseline: &Moved) -> Self {
-        let moved =
-            |closed: u64, live: u64, baseline: u64| (closed + live).saturating_sub(baseline);
-        Self(FlowTotals {
-            bytes_sent: moved(closed.bytes_sent, live.bytes_sent, baseline.bytes_sent),
-            bytes_received: moved(
-                closed.bytes_received,
-                live.bytes_received,
-                baseline.bytes_received,
-            ),
-            retransmits: moved(closed.retransmits, live.retransmits, baseline.retransmits),
-            bytes_retransmitted: moved(
-                closed.bytes_retransmitted,
-                live.bytes_retransmitted,
-                baseline.bytes_retransmitted,
-            ),
+    /// Takes the newer of everything but what connections move.
+    pub(super) fn raise_events(&mut self, closed: &FlowTotals) {
+        self.raise(&Self(FlowTotals {
+            bytes_sent: 0,
+            bytes_received: 0,
+            retransmits: 0,
+            bytes_retransmitted: 0,
             ..*closed
-        })
+        }));
+    }
+
+    /// Takes the larger of what connections have moved: closed − baseline, see [`closed_since`], and open ones. The baseline is the same whether
+    /// an old connection is still open or has closed since.
+    pub(super) fn raise_moved(&mut self, closed: &Moved, open: &Moved) {
+        let sum = |closed: u64, open: u64| {
+            u64::try_from(closed.wrapping_add(open).cast_signed()).unwrap_or(0)
+        };
+        let totals = &mut self.0;
+        for (total, closed, open) in [
+            (&mut totals.bytes_sent, closed.bytes_sent, open.bytes_sent),
+            (
+                &mut totals.bytes_received,
+                closed.bytes_received,
+                open.bytes_received,
+            ),
+            (
+                &mut totals.retransmits,
+                closed.retransmits,
+                open.retransmits,
+            ),
+            (
+                &mut totals.bytes_retransmitted,
+                closed.bytes_retransmitted,
+                open.bytes_retransmitted,
+            ),
+        ] {
+            *total = (*total).max(sum(closed, open));
+        }
     }
 
     /// The larger of each: a connection that closes between two reads is missing for one interval, and totals never go back.

@@ -266,10 +266,10 @@ impl Kernel {
         Ok(())
     }
 
-    /// Every entry of the flow map: totals from closed connections.
-    pub fn closed(&self) -> Result<Vec<(FlowKey, FlowEntry)>> {
+    /// Shows every entry of the flow map: totals from closed connections.
+    pub fn closed(&self, each: impl FnMut(&FlowKey, &FlowEntry)) -> Result<()> {
         let flows = data(self.map("FLOWS")?)?;
-        system::entries(flows.fd().as_fd()).context("read the flow map")
+        system::each(flows.fd().as_fd(), each).context("read the flow map")
     }
 
     /// The entry of one flow.

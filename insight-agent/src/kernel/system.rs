@@ -71,23 +71,31 @@ unsafe impl Plain for u8 {}
 pub(super) fn entries<K: Plain + Default, V: Plain + Default>(
     map: BorrowedFd<'_>,
 ) -> io::Result<Vec<(K, V)>> {
-    walk(map, MAP_LOOKUP_BATCH)
+    let mut entries = Vec::new();
+    each(map, |key, value| entries.push((*key, *value)))?;
+    Ok(entries)
+}
+
+/// Shows every entry of a hash map, in about (entries / 4096) system calls.
+pub(super) fn each<K: Plain + Default, V: Plain + Default>(
+    map: BorrowedFd<'_>,
+    each: impl FnMut(&K, &V),
+) -> io::Result<()> {
+    walk(map, MAP_LOOKUP_BATCH, each)
 }
 
 /// Empties a hash map.
-pub(super) fn clear<K: Plain + Default, V: Plain + Default>(
-    map: BorrowedFd<'_>,
-) -> io::Result<usize> {
-    walk::<K, V>(map, MAP_LOOKUP_AND_DELETE_BATCH).map(|entries| entries.len())
+pub(super) fn clear<K: Plain + Default, V: Plain + Default>(map: BorrowedFd<'_>) -> io::Result<()> {
+    walk(map, MAP_LOOKUP_AND_DELETE_BATCH, |_: &K, _: &V| {})
 }
 
 fn walk<K: Plain + Default, V: Plain + Default>(
     map: BorrowedFd<'_>,
     command: libc::c_long,
-) -> io::Result<Vec<(K, V)>> {
+    mut each: impl FnMut(&K, &V),
+) -> io::Result<()> {
     let mut keys = vec![K::default(); BATCH as usize];
     let mut values = vec![V::default(); BATCH as usize];
-    let mut found = Vec::new();
     let mut position = 0_u32;
     let mut started = false;
     loop {
@@ -114,9 +122,11 @@ fn walk<K: Plain + Default, V: Plain + Default>(
             Err(error) => return Err(error),
         };
         let count = attributes.count as usize;
-        found.extend(keys.iter().copied().zip(values.iter().copied()).take(count));
+        for (key, value) in keys.iter().zip(&values).take(count) {
+            each(key, value);
+        }
         if ended {
-            return Ok(found);
+            return Ok(());
         }
         (position, started) = (next, true);
     }

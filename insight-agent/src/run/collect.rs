@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::boot;
 use crate::cgroups::{Sample, Stats, Tree};
 use crate::config::Config;
-use crate::flows::{Accounts, Baseline, FlowRow, IdlePolicy, Live, Ranges, batch_columns};
+use crate::flows::{Accounts, Baseline, Columns, IdlePolicy, Live, Ranges};
 use crate::kernel::{Births, Kernel};
 use crate::status::{FlowMap, Status};
 
@@ -34,16 +34,15 @@ fn noted(result: Result<()>) {
 }
 
 /// The baseline of each entry of the flow map.
-fn of_entries(
-    baseline: &Baseline,
-    entries: &[(FlowKey, abi::FlowEntry)],
-) -> Vec<(FlowKey, abi::Baseline)> {
-    let of_entry = |(key, entry): &(FlowKey, abi::FlowEntry)| {
-        let moved = *baseline.flows.get(key)?;
-        let born = entry.born;
-        Some((*key, abi::Baseline { born, moved }))
-    };
-    entries.iter().filter_map(of_entry).collect()
+fn of_entries(baseline: &Baseline, kernel: &Kernel) -> Result<Vec<(FlowKey, abi::Baseline)>> {
+    let mut of_entries = Vec::new();
+    kernel.closed(|key, entry| {
+        if let Some(moved) = baseline.flows.get(key) {
+            let (born, moved) = (entry.born, *moved);
+            of_entries.push((*key, abi::Baseline { born, moved }));
+        }
+    })?;
+    Ok(of_entries)
 }
 
 /// Keeps some watermarks, and the first error.
@@ -103,7 +102,7 @@ impl Collector {
         kernel.take_baseline(|record| baseline.meet(record))?;
         self.from_unix_ms = boot::now_unix_ms();
         let now = self.from_unix_ms.unsigned_abs();
-        let baseline = of_entries(&baseline, &kernel.closed()?);
+        let baseline = of_entries(&baseline, kernel)?;
         kernel.keep_baseline(baseline.iter().map(|(key, moved)| (key, moved)))?;
         self.state = State {
             complete: 1,
@@ -127,11 +126,10 @@ impl Collector {
     /// Reporting goes on: the aggregator has everything of the agent before up to the batch `durable`. The sequence of the last batch
     /// that was made.
     pub(super) fn resume(&mut self, kernel: &mut Kernel, durable: u64) -> Result<u64> {
-        let born: HashMap<FlowKey, u64> = kernel
-            .closed()?
-            .into_iter()
-            .map(|(key, entry)| (key, entry.born))
-            .collect();
+        let mut born = HashMap::new();
+        kernel.closed(|key, entry| {
+            born.insert(*key, entry.born);
+        })?;
         let (mut marks, stale): (Vec<_>, Vec<_>) = kernel
             .watermarks()?
             .into_iter()
@@ -201,7 +199,13 @@ impl Collector {
     pub(super) fn read(&mut self, kernel: &mut Kernel) -> Result<()> {
         let start = Instant::now();
         let spares = kernel.spares_made()?;
-        let closed = kernel.closed()?;
+        self.accounts.begin_reading();
+        let (mut used, mut has_spares) = (0, false);
+        kernel.closed(|key, entry| {
+            used += u64::from(!key.is_catch_all());
+            has_spares |= key.generation != 0;
+            self.accounts.closed(key, entry);
+        })?;
         let before_sockets = Instant::now();
         let mut live = Live::default();
         let has_readout = kernel.live(|record| {
@@ -210,10 +214,9 @@ impl Collector {
             }
         })?;
         self.last.readout = before_sockets.elapsed();
-        self.last.flow_map.used =
-            closed.iter().filter(|(key, _)| !key.is_catch_all()).count() as u64;
-        self.accounts.update(&closed, has_readout.then_some(&live));
-        if closed.iter().all(|(key, _)| key.generation == 0) {
+        self.last.flow_map.used = used;
+        self.accounts.live(has_readout.then_some(&live));
+        if !has_spares {
             kernel.spares_gone(spares)?;
         }
         self.settle_exceptions(kernel);
@@ -229,12 +232,13 @@ impl Collector {
     /// Takes everything that was read as reported: by another agent.
     pub(super) fn skip(&mut self, kernel: &mut Kernel) -> Result<()> {
         let mut kept = Ok(());
-        self.accounts.take(0, Instant::now(), |marks| {
+        let settle = |marks: &mut [(FlowKey, Watermark)]| {
             for (_, mark) in &mut *marks {
                 *mark = settled(mark.born, mark.after);
             }
             keep(kernel, marks, &mut kept);
-        });
+        };
+        self.accounts.take(0, Instant::now(), settle, |_| {});
         self.from_unix_ms = boot::now_unix_ms();
         kept
     }
@@ -242,12 +246,16 @@ impl Collector {
     /// What a batch reports. How much of each flow that makes is noted before the batch leaves.
     ///
     /// What may fail comes first: rows that were taken must not be lost.
-    fn take(&mut self, kernel: &mut Kernel, sequence: u64) -> Result<Vec<FlowRow>> {
+    fn take(&mut self, kernel: &mut Kernel, sequence: u64) -> Result<Columns> {
         self.last.flow_map.dropped_updates = kernel.overflowed()?;
         let mut kept = Ok(());
-        let rows = self.accounts.take(sequence, Instant::now(), |marks| {
-            keep(kernel, marks, &mut kept);
-        });
+        let mut rows = Columns::default();
+        self.accounts.take(
+            sequence,
+            Instant::now(),
+            |marks| keep(kernel, marks, &mut kept),
+            |row| rows.push(row),
+        );
         noted(kept);
         Ok(rows)
     }
@@ -256,7 +264,7 @@ impl Collector {
     pub(super) fn batch(&mut self, kernel: &mut Kernel, sequence: u64) -> Result<Batch> {
         self.make_room(kernel);
         let rows = self.take(kernel, sequence)?;
-        let mut batch = self.build(kernel, sequence, &rows);
+        let mut batch = self.build(kernel, sequence, rows);
         batch.metrics = self.samples.iter().map(|sample| sample.metrics).collect();
         let named: HashSet<u64> = batch.owners.iter().map(|owner| owner.cgroup_id).collect();
         let more = self
@@ -285,25 +293,20 @@ impl Collector {
         if rows.is_empty() {
             return Ok(None);
         }
-        Ok(Some(self.build(kernel, sequence, &rows)))
+        Ok(Some(self.build(kernel, sequence, rows)))
     }
 
-    fn build(&mut self, kernel: &mut Kernel, sequence: u64, rows: &[FlowRow]) -> Batch {
+    fn build(&mut self, kernel: &mut Kernel, sequence: u64, rows: Columns) -> Batch {
         self.last.flow_map.size = u64::from(kernel.max_flows());
         self.learn();
-        let cgroups: HashSet<u64> = rows
-            .iter()
-            .filter(|row| !row.key.is_catch_all())
-            .map(|row| row.key.cgroup)
-            .collect();
         // A clock may step: back, or by decades when a machine without a battery meets its time server.
         let to_unix_ms = boot::now_unix_ms().max(self.from_unix_ms);
         self.from_unix_ms = self.from_unix_ms.max(to_unix_ms - LONGEST_COVER);
         let batch = Batch {
             from_unix_ms: self.from_unix_ms,
             to_unix_ms,
-            flows: Some(batch_columns(rows)),
-            owners: cgroups.into_iter().map(|id| self.tree.owner(id)).collect(),
+            owners: rows.cgroups().map(|id| self.tree.owner(id)).collect(),
+            flows: Some(rows.finish()),
             status: Some(AgentStatus {
                 live_readout: kernel.reads_live(),
                 dropped_updates: self.last.flow_map.dropped_updates,

@@ -23,7 +23,7 @@ use report::Report;
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Run only these tiers (can be repeated); without it all but vm
+    /// Run only these tiers (can be repeated); without it all
     #[arg(long, value_enum)]
     only: Vec<Tier>,
 }
@@ -37,7 +37,7 @@ enum Tier {
     Unit,
     /// The real kernel with real processes: root and the BPF toolchain
     Host,
-    /// Debian's kernels in QEMU; downloads them
+    /// Debian's kernels in QEMU; downloads them. Without a mirror of Debian it is skipped, aloud, in CI too unless it was asked for
     Vm,
 }
 
@@ -52,11 +52,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 
 fn tiers(args: &Args, report: &mut Report) -> Result<()> {
     let project = Project::find()?;
-    // Other kernels are downloads from a mirror of Debian, which not every machine that tests has: they are asked for by name.
-    let wanted = |tier: Tier| match args.only.as_slice() {
-        [] => tier != Tier::Vm,
-        only => only.contains(&tier),
-    };
+    let wanted = |tier: Tier| args.only.is_empty() || args.only.contains(&tier);
 
     // First the object: every tier then compiles the agent in the same environment, once.
     println!("== the BPF object");
@@ -69,7 +65,9 @@ fn tiers(args: &Args, report: &mut Report) -> Result<()> {
             println!("== {name}");
             let start = Instant::now();
             let outcome = run();
-            report.tier(name, outcome, start.elapsed());
+            // Other kernels are downloads from a mirror of Debian, which not every machine that tests has.
+            let may_skip = tier == Tier::Vm && args.only.is_empty();
+            report.tier(name, outcome, start.elapsed(), may_skip);
         }
     };
     tier(Tier::Lint, "lint", &|| lint::run(&project, &object));

@@ -20,9 +20,15 @@ impl Report {
         }
     }
 
-    /// A tier has ended.
-    pub(crate) fn tier(&mut self, name: &str, mut outcome: Outcome, took: Duration) {
-        if self.skips_fail {
+    /// A tier has ended. `may_skip`: what it skipped is shown, and no failure even where skips are.
+    pub(crate) fn tier(
+        &mut self,
+        name: &str,
+        mut outcome: Outcome,
+        took: Duration,
+        may_skip: bool,
+    ) {
+        if self.skips_fail && !may_skip {
             outcome.forbid_skips();
         }
         println!("-- {}", summary(name, &outcome, took));
@@ -35,7 +41,7 @@ impl Report {
     /// Something broke outside the tiers.
     pub(crate) fn broken(&mut self, error: &anyhow::Error) {
         let outcome = Outcome::failure(format!("{error:#}"), []);
-        self.tier("build", outcome, Duration::ZERO);
+        self.tier("build", outcome, Duration::ZERO, false);
     }
 
     /// Prints the end of the log; the last line is `N passed, N failed`.
@@ -97,11 +103,18 @@ mod tests {
         let mut report = Report::new(skips_fail);
         let mut unit = Outcome::failure("a: b", ["why".to_owned()]);
         unit.passed = 7;
-        report.tier("unit", unit, Duration::from_millis(1500));
+        report.tier("unit", unit, Duration::from_millis(1500), false);
         report.tier(
             "host",
             Outcome::skip("host tier", "no root"),
             Duration::ZERO,
+            false,
+        );
+        report.tier(
+            "vm",
+            Outcome::skip("vm tier", "no mirror"),
+            Duration::ZERO,
+            true,
         );
         report
     }
@@ -116,6 +129,7 @@ mod tests {
                 "    why",
                 "unit: 7 passed, 1 failed, 0 skipped, 1.5 s",
                 "host: 0 passed, 0 failed, 1 skipped, 0.0 s",
+                "vm: 0 passed, 0 failed, 1 skipped, 0.0 s",
                 "7 passed, 1 failed",
             ]
         );

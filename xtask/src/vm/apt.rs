@@ -52,6 +52,11 @@ impl Apt {
             set("Dir::Etc::SourceList", &self.list()),
             set("Dir::Etc::SourceParts", Path::new("/dev/null")),
         ]);
+        // A mirror that does not answer is none.
+        for kind in ["http", "https"] {
+            command.arg(format!("--option=Acquire::{kind}::Timeout=20"));
+        }
+        command.arg("--option=Acquire::Retries=1");
         command
     }
 
