@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use insight_ebpf::abi::FlowKey;
 use insight_proto::v1::Batch;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -30,6 +31,8 @@ use collect::Collector;
 const GATHER: Duration = Duration::from_millis(20);
 /// Between two exports outside the interval, so that a storm of new flows costs at most ten small batches a second.
 const EARLY_EXPORT: Duration = Duration::from_millis(100);
+/// New flows that wait for room in the outbox; more come with the interval.
+const MAX_RANG: usize = 4_096;
 /// Between two times that memory which nobody uses is given back: it takes a millisecond.
 const TRIM: Duration = Duration::from_secs(30);
 /// How long the last batch may take when the agent stops.
@@ -67,6 +70,8 @@ fn free_memory() {
 struct Agent {
     kernel: Kernel,
     doorbell: Doorbell,
+    /// New flows that no batch has yet.
+    rang: Vec<FlowKey>,
     collector: Collector,
     outbox: Arc<Outbox>,
     status: Status,
@@ -104,11 +109,11 @@ impl Agent {
                 rang = async { tokio::time::sleep_until(early).await; self.doorbell.ring().await } => {
                     rang?;
                     tokio::time::sleep(GATHER).await;
-                    if let Err(error) = self.collect_new() {
-                        warn!("new flows were not read: {error:#}; they come with the interval");
-                    }
+                    self.collect_new();
                     early = Instant::now() + EARLY_EXPORT;
                 }
+                // The bell rang while a batch was on its way.
+                () = outbox.room(), if !self.rang.is_empty() => self.collect_new(),
             }
         }
     }
@@ -144,8 +149,9 @@ impl Agent {
     /// A full reading. Without room in the outbox only the status is kept: the next batch covers the time. `stopping`: there is
     /// no next batch.
     fn collect(&mut self, stopping: bool) -> Result<()> {
-        // Everything that rang is in this reading.
-        self.doorbell.take();
+        // Everything that rang is in this reading, and in the batch if there is one.
+        self.rang.extend(self.doorbell.take());
+        self.rang.truncate(MAX_RANG);
         let (kernel, collector) = (&mut self.kernel, &mut self.collector);
         tokio::task::block_in_place(|| collector.read(kernel))?;
         if self.outbox.begins_anew() {
@@ -155,6 +161,7 @@ impl Agent {
             let sequence = self.outbox.next_sequence();
             let batch = tokio::task::block_in_place(|| collector.batch(kernel, sequence))?;
             self.send(Batch { stopping, ..batch });
+            self.rang.clear();
         }
         self.collector.tell(&self.status);
         if self.trimmed.elapsed() > TRIM {
@@ -164,12 +171,20 @@ impl Agent {
         Ok(())
     }
 
-    fn collect_new(&mut self) -> Result<()> {
-        let keys = self.doorbell.take();
-        let (kernel, collector) = (&mut self.kernel, &mut self.collector);
-        if keys.is_empty() || !self.outbox.has_room() {
+    fn collect_new(&mut self) {
+        self.rang.extend(self.doorbell.take());
+        self.rang.truncate(MAX_RANG);
+        if let Err(error) = self.export_new() {
+            warn!("new flows were not read: {error:#}; they come with the interval");
+        }
+    }
+
+    fn export_new(&mut self) -> Result<()> {
+        if self.rang.is_empty() || !self.outbox.has_room() {
             return Ok(());
         }
+        let keys = std::mem::take(&mut self.rang);
+        let (kernel, collector) = (&mut self.kernel, &mut self.collector);
         let sequence = self.outbox.next_sequence();
         let batch = tokio::task::block_in_place(|| collector.early_batch(kernel, sequence, &keys))?;
         if let Some(batch) = batch {

@@ -204,6 +204,9 @@ pub fn metrics_equal_the_files() -> Result<()> {
         let page = product.reader.metrics()?;
         let label = format!("name=\"{}\"", pod.container.id);
         let cores = sample(&page, "container_cpu_limit_cores", &[&label])?;
+        let quota = sample(&page, "container_spec_cpu_quota", &[&label])?;
+        let period = sample(&page, "container_spec_cpu_period", &[&label])?;
+        ensure!((quota / period - cores).abs() < 1e-6, "{quota} / {period}");
         ensure!(cores == 0.2, "{cores} cores");
     }
     Ok(())

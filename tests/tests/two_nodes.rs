@@ -73,10 +73,10 @@ fn one_edge_across(pods: &Pods) -> Result<()> {
     near.settle()?;
     far.settle()?;
     right()?;
-    // Near: client of both, server of the neighbour. Far: the callee's end. One flow each, and nobody else's.
+    // Near: client of both, server of the neighbour. Far: the callee's end. One flow for each family, and nobody else's.
     let flows = |agent: &Agent| agent.status("/flow_map/used");
     ensure!(
-        (flows(&near)?, flows(&far)?) == (3, 1),
+        (flows(&near)?, flows(&far)?) == (4, 2),
         "flows of others are counted"
     );
     let nodes = reader.graph("level=container")?;

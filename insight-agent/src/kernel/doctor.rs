@@ -20,6 +20,8 @@ pub struct Diagnosis {
     pub capabilities: BTreeMap<&'static str, bool>,
     /// The BTF file, and whether it can be read.
     pub btf: PathBuf,
+    /// Whether that file can be read.
+    pub has_btf: bool,
     /// Each program's verdict.
     pub probes: Vec<Probe>,
     /// In which form this kernel has what the programs read.
@@ -41,6 +43,7 @@ pub fn diagnose(btf: PathBuf) -> Diagnosis {
         pins: None,
         resume: false,
     };
+    let forms = forms(&btf);
     let (probes, error, counts_flows) = match Kernel::load(&options) {
         Ok(kernel) => (kernel.probes().to_vec(), None, kernel.counts()),
         Err(error) => (Vec::new(), Some(format!("{error:#}")), false),
@@ -51,8 +54,9 @@ pub fn diagnose(btf: PathBuf) -> Diagnosis {
             .to_string_lossy()
             .into_owned(),
         capabilities: capabilities::held(),
+        has_btf: forms.is_ok(),
         // Without types there is an error already.
-        forms: forms(&btf).unwrap_or_default(),
+        forms: forms.unwrap_or_default(),
         btf,
         probes,
         error,
@@ -69,9 +73,10 @@ impl Diagnosis {
     pub fn text(&self) -> String {
         use std::fmt::Write as _;
         let mut text = format!(
-            "kernel        {}\nBTF           {}\n",
+            "kernel        {}\nBTF           {}{}\n",
             self.kernel,
-            self.btf.display()
+            self.btf.display(),
+            if self.has_btf { "" } else { " cannot be read" }
         );
         for (name, has) in &self.capabilities {
             let _ = writeln!(text, "{name:<13} {}", if *has { "yes" } else { "no" });

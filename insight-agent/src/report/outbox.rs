@@ -16,6 +16,7 @@ pub const MAX_UNACKED: usize = 1;
 pub struct Outbox {
     queue: Mutex<Queue>,
     changed: Notify,
+    freed: Notify,
     resumable: Notify,
 }
 
@@ -128,6 +129,13 @@ impl Outbox {
         anew
     }
 
+    /// Waits until another batch may be built.
+    pub async fn room(&self) {
+        while !self.has_room() {
+            self.freed.notified().await;
+        }
+    }
+
     /// Gives the batch its sequence and keeps it until it is acknowledged.
     pub fn push(&self, mut batch: Batch) {
         let mut queue = self.lock();
@@ -160,6 +168,7 @@ impl Outbox {
         }
         drop(queue);
         self.changed.notify_one();
+        self.freed.notify_one();
     }
 
     /// Batches that are not acknowledged.
@@ -203,6 +212,21 @@ mod tests {
         assert_eq!(outbox.after(2), None);
         outbox.acknowledge(9);
         assert!(outbox.is_empty() && outbox.has_room());
+    }
+
+    #[tokio::test]
+    async fn room_comes_with_the_acknowledgement() {
+        let outbox = std::sync::Arc::new(Outbox::default());
+        outbox.room().await;
+        outbox.push(Batch::default());
+        let waiting = tokio::spawn({
+            let outbox = outbox.clone();
+            async move { outbox.room().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        outbox.acknowledge(1);
+        waiting.await.unwrap();
     }
 
     #[tokio::test]

@@ -84,6 +84,7 @@ impl Session {
             agent: Agent {
                 kernel,
                 doorbell,
+                rang: Vec::new(),
                 collector,
                 outbox,
                 status: status.clone(),

@@ -132,17 +132,36 @@ pub(super) fn write(window: &Window, since: UnixMs, text: &mut Text) {
             }
         }
     }
-    text.family(
-        "container_cpu_limit_cores",
-        Kind::Gauge,
-        "CPU limit, cores; absent when unlimited.",
-    );
-    for sample in &labelled {
-        if let Some(limit) = sample.metrics.cpu_limit_millicores {
-            text.sample(sample.labels, limit as f64 / 1e3);
+    let limits: Vec<([(&str, &str); 8], u64)> = labelled
+        .iter()
+        .filter_map(|sample| Some((sample.labels, sample.metrics.cpu_limit_millicores?)))
+        .collect();
+    let mut family = |name, help, read: fn(u64) -> f64| {
+        text.family(name, Kind::Gauge, help);
+        for (labels, millicores) in &limits {
+            text.sample(*labels, read(*millicores));
         }
-    }
+    };
+    family(
+        "container_cpu_limit_cores",
+        "CPU limit, cores; absent when unlimited.",
+        |millicores| millicores as f64 / 1e3,
+    );
+    // Of a limit only the ratio is known, which is what dashboards make of the two.
+    family(
+        "container_spec_cpu_quota",
+        "CPU limit: microseconds in each container_spec_cpu_period; absent when unlimited.",
+        |millicores| millicores as f64 * CPU_PERIOD / 1e3,
+    );
+    family(
+        "container_spec_cpu_period",
+        "Microseconds that container_spec_cpu_quota is of.",
+        |_| CPU_PERIOD,
+    );
 }
+
+/// The kernel's default period of CPU bandwidth, microseconds.
+const CPU_PERIOD: f64 = 100_000.0;
 
 fn labels(entity: &Entity) -> [(&'static str, &str); 8] {
     let label = |name: &str| entity.labels.get(name).map_or("", String::as_str);
