@@ -4,7 +4,8 @@ mod asked;
 mod backoff;
 mod outbox;
 mod stream;
+mod wire;
 
 pub use asked::Asked;
-pub use outbox::{MAX_UNACKED, Outbox};
+pub use outbox::Outbox;
 pub use stream::{Identity, Reporter};

@@ -1,17 +1,25 @@
 //! Batches that the aggregator has not acknowledged.
 
-use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use insight_proto::v1::Batch;
+use bytes::Bytes;
+use insight_proto::v1::{Batch, report_request};
 use tokio::sync::Notify;
 
-/// No more batches than this are built ahead of the acknowledgements. While the aggregator is away the kernel goes on counting,
-/// and the next batch covers the whole time: memory stays flat, and only time resolution is lost. One, so that an agent that starts
-/// anew has to ask of one batch only whether it is durable.
-pub const MAX_UNACKED: usize = 1;
+use super::wire;
 
-/// The batch that is not acknowledged.
+/// A batch on its way, encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its sequence.
+    pub sequence: u64,
+    /// The request that it is.
+    pub request: Bytes,
+}
+
+/// The batch that is not acknowledged. There is one at most: while the aggregator is away the kernel goes on counting, and the next batch
+/// covers the whole time, so that memory stays flat, and only time resolution is lost. And an agent that starts anew has to ask of one batch
+/// only whether it is durable.
 #[derive(Debug, Default)]
 pub struct Outbox {
     queue: Mutex<Queue>,
@@ -22,7 +30,7 @@ pub struct Outbox {
 
 #[derive(Debug, Default)]
 struct Queue {
-    batches: VecDeque<Batch>,
+    waiting: Option<Waiting>,
     last: u64,
     standing: Standing,
     /// Another agent reported before this one could resume.
@@ -96,13 +104,13 @@ impl Outbox {
     /// Whether another batch may be built.
     pub fn has_room(&self) -> bool {
         let queue = self.lock();
-        queue.standing == Standing::Ours && queue.batches.len() < MAX_UNACKED
+        queue.standing == Standing::Ours && queue.waiting.is_none()
     }
 
     /// Another agent reports for the node. What this one has is dropped, for it would be counted twice.
     pub fn deny(&self) {
         let mut queue = self.lock();
-        queue.batches.clear();
+        queue.waiting = None;
         if matches!(queue.standing, Standing::Resuming | Standing::Durable(_)) {
             queue.denied = true;
             queue.standing = Standing::Resuming;
@@ -136,36 +144,31 @@ impl Outbox {
         }
     }
 
-    /// Gives the batch its sequence and keeps it until it is acknowledged.
+    /// Gives the batch its sequence and keeps it until it is acknowledged. There must be room.
     pub fn push(&self, mut batch: Batch) {
         let mut queue = self.lock();
+        debug_assert!(queue.waiting.is_none(), "a batch would be lost");
         queue.last += 1;
         batch.sequence = queue.last;
-        queue.batches.push_back(batch);
+        queue.waiting = Some(Waiting {
+            sequence: batch.sequence,
+            request: wire::encode(report_request::Message::Batch(batch)),
+        });
         drop(queue);
         self.changed.notify_one();
     }
 
-    /// The first batch after `sequence`, if it is there.
-    pub fn after(&self, sequence: u64) -> Option<Batch> {
+    /// The batch that waits, if it comes after `sequence`.
+    pub fn after(&self, sequence: u64) -> Option<Waiting> {
         let queue = self.lock();
-        queue
-            .batches
-            .iter()
-            .find(|batch| batch.sequence > sequence)
-            .cloned()
+        let waiting = queue.waiting.as_ref();
+        waiting.filter(|batch| batch.sequence > sequence).cloned()
     }
 
-    /// Forgets batches up to `sequence`.
+    /// Forgets what comes up to `sequence`.
     pub fn acknowledge(&self, sequence: u64) {
         let mut queue = self.lock();
-        while queue
-            .batches
-            .front()
-            .is_some_and(|batch| batch.sequence <= sequence)
-        {
-            queue.batches.pop_front();
-        }
+        queue.waiting.take_if(|batch| batch.sequence <= sequence);
         drop(queue);
         self.changed.notify_one();
         self.freed.notify_one();
@@ -173,7 +176,7 @@ impl Outbox {
 
     /// Batches that are not acknowledged.
     pub fn len(&self) -> usize {
-        self.lock().batches.len()
+        usize::from(self.lock().waiting.is_some())
     }
 
     /// Whether all are acknowledged.
@@ -195,23 +198,33 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use insight_proto::v1::ReportRequest;
+    use prost::Message as _;
+
     use super::*;
 
     #[test]
-    fn keeps_what_is_not_acknowledged_in_order() {
+    fn keeps_a_batch_until_it_is_acknowledged() {
         let outbox = Outbox::default();
-        for _ in 0..MAX_UNACKED {
-            assert!(outbox.has_room());
-            outbox.push(Batch::default());
-        }
         outbox.push(Batch::default());
         assert!(!outbox.has_room());
-        assert_eq!(outbox.after(0).unwrap().sequence, 1);
+        let waiting = outbox.after(0).unwrap();
+        let expected = Batch {
+            sequence: 1,
+            ..Batch::default()
+        };
+        let request = ReportRequest::decode(waiting.request).unwrap();
+        assert_eq!(
+            request.message,
+            Some(report_request::Message::Batch(expected))
+        );
+        assert_eq!((waiting.sequence, outbox.after(1)), (1, None));
+        outbox.acknowledge(0);
+        assert_eq!(outbox.len(), 1);
         outbox.acknowledge(1);
-        assert_eq!((outbox.len(), outbox.after(0).unwrap().sequence), (1, 2));
-        assert_eq!(outbox.after(2), None);
-        outbox.acknowledge(9);
         assert!(outbox.is_empty() && outbox.has_room());
+        outbox.push(Batch::default());
+        assert_eq!(outbox.after(1).unwrap().sequence, 2);
     }
 
     #[tokio::test]

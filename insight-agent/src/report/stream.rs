@@ -4,22 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use bytes::Bytes;
 use insight_proto::PROTOCOL_VERSION;
-use insight_proto::v1::agent_service_client::AgentServiceClient;
-use insight_proto::v1::{
-    AgentConfig, Hello, ReportRequest, ReportResponse, report_request, report_response,
-};
+use insight_proto::v1::{AgentConfig, Hello, ReportResponse, report_request, report_response};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::codec::CompressionEncoding;
 use tonic::codegen::http::Uri;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 use tonic::{Code, Status, Streaming};
 use tracing::{info, warn};
 
 use super::backoff::Backoff;
-use super::{Asked, Outbox};
+use super::{Asked, Outbox, wire};
 use crate::status::Status as AgentStatus;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -100,7 +97,7 @@ impl Reporter {
                 sent = batch.sequence;
                 tokio::select! {
                     () = stop.cancelled() => break,
-                    handed = send(&to_aggregator, report_request::Message::Batch(batch)) => handed?,
+                    handed = send(&to_aggregator, batch.request) => handed?,
                 }
             }
             tokio::select! {
@@ -123,7 +120,7 @@ impl Reporter {
         Ok(())
     }
 
-    async fn open(&self) -> Result<(mpsc::Sender<ReportRequest>, Streaming<ReportResponse>)> {
+    async fn open(&self) -> Result<(mpsc::Sender<Bytes>, Streaming<ReportResponse>)> {
         let channel = self
             .endpoint
             .clone()
@@ -135,9 +132,9 @@ impl Reporter {
             .await
             .with_context(|| format!("connect to {}", self.endpoint.uri()))?;
         let (to_aggregator, outgoing) = mpsc::channel(1);
-        send(&to_aggregator, report_request::Message::Hello(self.hello())).await?;
-        let answers = client(channel)
-            .report(ReceiverStream::new(outgoing))
+        let hello = wire::encode(report_request::Message::Hello(self.hello()));
+        send(&to_aggregator, hello).await?;
+        let answers = wire::report(channel, ReceiverStream::new(outgoing))
             .await
             .map_err(|status| not_opened(status, self.endpoint.uri()))?
             .into_inner();
@@ -200,18 +197,10 @@ impl Reporter {
     }
 }
 
-fn client(channel: Channel) -> AgentServiceClient<Channel> {
-    AgentServiceClient::new(channel)
-        .send_compressed(CompressionEncoding::Zstd)
-        .accept_compressed(CompressionEncoding::Zstd)
-}
-
-async fn send(to: &mpsc::Sender<ReportRequest>, message: report_request::Message) -> Result<()> {
-    to.send(ReportRequest {
-        message: Some(message),
-    })
-    .await
-    .context("the stream to the aggregator ended")
+async fn send(to: &mpsc::Sender<Bytes>, request: Bytes) -> Result<()> {
+    to.send(request)
+        .await
+        .context("the stream to the aggregator ended")
 }
 
 /// Why the stream ended before it began. Another kind of server answers in its own way, and gRPC makes these codes of it.
