@@ -127,6 +127,10 @@ pub struct RunArgs {
     /// /sys/fs/bpf/insight]
     #[arg(long, value_name = "FOLDER")]
     pub pin_dir: Option<String>,
+    /// Count how long the threads of each container wait for a CPU, and how often they get one; 'on' or 'off' [env: INSIGHT_SCHED]
+    /// [default: off]
+    #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
+    pub sched: Option<String>,
     /// What to log: error, warn, info, debug, trace, or target=level,… [env: INSIGHT_LOG] [default: info]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -160,6 +164,16 @@ mod tests {
             parse("insight-agent doctor").unwrap().verb,
             Verb::Doctor { json: false }
         );
+        let sched = |line: &str| match parse(line).unwrap().verb {
+            Verb::Run(args) => args.sched,
+            verb => panic!("{verb:?}"),
+        };
+        assert_eq!(sched("insight-agent run --sched").as_deref(), Some("on"));
+        assert_eq!(
+            sched("insight-agent run --sched=off --log info").as_deref(),
+            Some("off")
+        );
+        assert_eq!(sched("insight-agent run"), None);
         assert!(parse("insight-agent explain").is_err());
         assert!(parse("insight-agent").is_err());
         assert!(parse("insight-agent run --agregator x").is_err());

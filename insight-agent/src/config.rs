@@ -44,6 +44,8 @@ pub struct Config {
     pub prefixes: (u8, u8),
     /// The folder where maps and links are pinned; none: they go with the agent.
     pub pin_dir: Option<PathBuf>,
+    /// Whether to count how long threads wait for a CPU.
+    pub sched: bool,
     /// A valid filter of `tracing_subscriber::EnvFilter`.
     pub log: String,
 }
@@ -107,6 +109,7 @@ impl Config {
                 layers.check(Setting::PrefixV6, |bits| check::prefix(bits, 128, "48"))?,
             ),
             pin_dir: layers.check(Setting::PinDir, check::pin_dir)?,
+            sched: layers.check(Setting::Sched, check::switch)?,
             log: layers.check(Setting::Log, check::log)?,
         })
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use insight_ebpf::abi::Missed;
 use serde::Serialize;
 
 use crate::boot::now_unix_ms;
@@ -71,6 +72,13 @@ pub struct Collection {
     /// How long the last pass over the open sockets took.
     #[serde(rename = "readout_seconds", serialize_with = "seconds")]
     pub readout: Duration,
+    /// How long the last pass over all threads took.
+    #[serde(rename = "threads_seconds", serialize_with = "seconds")]
+    pub threads: Duration,
+    /// What was counted of cgroups and found no room in the kernel's map, since the start.
+    pub cgroup_updates_dropped: u64,
+    /// Readings of threads that found no room: these are counted when they end.
+    pub threads_postponed: u64,
 }
 
 /// Cgroups and their metrics.
@@ -240,6 +248,16 @@ impl Status {
     /// A pass over the open sockets took so long.
     pub fn set_readout(&self, took: Duration) {
         self.set(|state| state.collection.readout = took);
+    }
+
+    /// A pass over the threads took so long; and what found no room.
+    pub fn set_threads(&self, took: Duration, missed: Missed) {
+        self.set(|state| {
+            let collection = &mut state.collection;
+            collection.threads = took;
+            collection.cgroup_updates_dropped = missed.cgroups;
+            collection.threads_postponed = missed.threads;
+        });
     }
 
     /// What the tree of cgroups knows of itself.

@@ -126,6 +126,11 @@ fn metrics(metrics: &v1::NodeMetrics) -> Value {
     );
     put("memory_limit_bytes", count(metrics.memory_limit_bytes));
     put("oom_kills_total", count(metrics.oom_kills_total));
+    put(
+        "cpu_run_delay_seconds_total",
+        float(metrics.cpu_run_delay_seconds_total),
+    );
+    put("cpu_runs_total", count(metrics.cpu_runs_total));
     json
 }
 

@@ -53,6 +53,13 @@ impl Remembered {
         self.owners.get(&id).map(|(_, owner)| owner)
     }
 
+    pub(super) fn oldest_first(&self) -> impl Iterator<Item = &Arc<Owner>> {
+        self.order.iter().filter_map(|(died, id)| {
+            let (at, owner) = self.owners.get(id)?;
+            (at == died).then_some(owner)
+        })
+    }
+
     pub(super) fn len(&self) -> usize {
         self.owners.len()
     }

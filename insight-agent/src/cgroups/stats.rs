@@ -14,7 +14,7 @@ use super::tree::{Entry, Tree};
 use super::walk::directory;
 use super::{process, v1, v2};
 
-/// Samples of one collection. A sample takes at most 154 bytes on the wire (14 fields of 11), so 8,192 take 1.3 MiB of
+/// Samples of one collection. A sample takes at most 176 bytes on the wire (16 fields of 11), so 8,192 take 1.4 MiB of
 /// the 4 MiB that a gRPC message may have, and leave the rest to flows.
 pub const MAX_SAMPLES: usize = 8192;
 

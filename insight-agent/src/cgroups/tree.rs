@@ -213,6 +213,25 @@ impl Tree {
         self.entries.values()
     }
 
+    /// Who a cgroup is that is there, or was not long ago. Reads nothing.
+    pub fn find(&self, id: u64) -> Option<&Arc<Owner>> {
+        let entry = self.entries.get(&id).map(|entry| &entry.owner);
+        entry.or_else(|| self.remembered.get(id))
+    }
+
+    /// Whether the last walk found it, or it was born since.
+    pub fn is_there(&self, id: u64) -> bool {
+        self.entries.contains_key(&id)
+    }
+
+    /// Ids by path; of several the one that is there, or that died last.
+    pub fn by_path(&self) -> HashMap<&str, u64> {
+        let entries = self.entries.values().map(|entry| &entry.owner);
+        let all = self.remembered.oldest_first().chain(entries);
+        all.map(|owner| (owner.path.as_str(), owner.cgroup_id))
+            .collect()
+    }
+
     /// The cgroup v2 mount.
     pub fn mount(&self) -> &Path {
         &self.mount

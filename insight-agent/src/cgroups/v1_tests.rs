@@ -89,6 +89,7 @@ fn all_hierarchies() {
         memory_cache_bytes: Some(74_092_544),
         memory_limit_bytes: Some(536_870_912),
         oom_kills: Some(3),
+        ..MetricSample::default()
     };
     assert_eq!(sample, expected);
 }

@@ -137,6 +137,7 @@ pgfault 43251
             memory_cache_bytes: Some(74_092_544),
             memory_limit_bytes: Some(536_870_912),
             oom_kills: Some(1),
+            ..MetricSample::default()
         };
         assert_eq!(sample, expected);
     }

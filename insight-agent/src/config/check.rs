@@ -162,6 +162,14 @@ pub(super) fn pin_dir(text: &str) -> Result<Option<PathBuf>, String> {
     }
 }
 
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text.trim() {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err("it must be 'on' or 'off'".to_owned()),
+    }
+}
+
 pub(super) fn log(text: &str) -> Result<String, String> {
     const WANTED: &str = "it must be a filter, for example info, debug or insight_agent=debug,warn";
     match EnvFilter::try_new(text) {

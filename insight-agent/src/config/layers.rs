@@ -38,6 +38,7 @@ struct Values {
     prefix_v4: Number,
     prefix_v6: Number,
     pin_dir: String,
+    sched: Switch,
     log: String,
 }
 
@@ -55,6 +56,25 @@ impl<'de> Deserialize<'de> for Number {
         }
         Ok(Self(match Either::deserialize(deserializer)? {
             Either::Number(number) => number.to_string(),
+            Either::Text(text) => text,
+        }))
+    }
+}
+
+/// `true` or `false` in the file, text elsewhere.
+#[derive(Debug)]
+struct Switch(String);
+
+impl<'de> Deserialize<'de> for Switch {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected true or false")]
+        enum Either {
+            Bool(bool),
+            Text(String),
+        }
+        Ok(Self(match Either::deserialize(deserializer)? {
+            Either::Bool(is_on) => is_on.to_string(),
             Either::Text(text) => text,
         }))
     }
@@ -126,6 +146,7 @@ impl Layers {
             Setting::PrefixV4 => &values.prefix_v4.0,
             Setting::PrefixV6 => &values.prefix_v6.0,
             Setting::PinDir => &values.pin_dir,
+            Setting::Sched => &values.sched.0,
             Setting::Log => &values.log,
         }
     }

@@ -28,13 +28,15 @@ pub enum Setting {
     PrefixV6,
     /// `--pin-dir`.
     PinDir,
+    /// `--sched`.
+    Sched,
     /// `--log`.
     Log,
 }
 
 impl Setting {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Aggregator,
         Self::NodeName,
         Self::CgroupRoot,
@@ -45,6 +47,7 @@ impl Setting {
         Self::PrefixV4,
         Self::PrefixV6,
         Self::PinDir,
+        Self::Sched,
         Self::Log,
     ];
 
@@ -61,6 +64,7 @@ impl Setting {
             Self::PrefixV4 => "prefix_v4",
             Self::PrefixV6 => "prefix_v6",
             Self::PinDir => "pin_dir",
+            Self::Sched => "sched",
             Self::Log => "log",
         }
     }
@@ -87,6 +91,7 @@ impl Setting {
             Self::PrefixV4 => "24",
             Self::PrefixV6 => "48",
             Self::PinDir => DEFAULT_PIN_DIR,
+            Self::Sched => "off",
             Self::Log => "info",
         }
     }
@@ -103,6 +108,7 @@ impl Setting {
             Self::PrefixV4 => args.prefix_v4.as_ref(),
             Self::PrefixV6 => args.prefix_v6.as_ref(),
             Self::PinDir => args.pin_dir.as_ref(),
+            Self::Sched => args.sched.as_ref(),
             Self::Log => args.log.as_ref(),
         }
     }

@@ -79,6 +79,7 @@ fn defaults() {
         flow_idle: Duration::from_secs(600),
         prefixes: (24, 48),
         pin_dir: Some("/sys/fs/bpf/insight".into()),
+        sched: false,
         log: "info".to_owned(),
     };
     assert_eq!(config, expected);
@@ -105,11 +106,30 @@ fn flags_beat_the_environment_which_beats_the_file() {
 }
 
 #[test]
+fn a_switch_is_on_or_off_however_it_is_spelt() {
+    let sched = |case: &Case| case.load().unwrap().sched;
+    for (text, expected) in [
+        ("sched = true", true),
+        ("sched = false", false),
+        ("sched = \"on\"", true),
+    ] {
+        assert_eq!(sched(&with_file(text)), expected, "{text}");
+    }
+    assert!(sched(
+        &with_flags(|args| args.sched = Some("on".to_owned()))
+    ));
+    let error = with_flags(|args| args.sched = Some("yes".to_owned())).error();
+    assert_eq!(error, "--sched cannot be \"yes\": it must be 'on' or 'off'");
+    let error = with_file("sched = 1").error();
+    assert!(error.contains("expected true or false"), "{error}");
+}
+
+#[test]
 fn an_unknown_key_is_named_with_its_file_and_the_known_ones() {
     assert_eq!(
         with_file("agregator = \"x\"").error(),
         "unknown key `agregator` in /etc/agent.toml; the known keys are aggregator, node_name, cgroup_root, interval, \
-         listen, max_flows, flow_idle, prefix_v4, prefix_v6, pin_dir, log"
+         listen, max_flows, flow_idle, prefix_v4, prefix_v6, pin_dir, sched, log"
     );
     let error = with_file("[server]\nlisten = \"x\"").error();
     assert!(error.contains("unknown key `server`"), "{error}");

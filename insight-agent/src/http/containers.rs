@@ -35,7 +35,7 @@ const fn family(
     }
 }
 
-const FAMILIES: [Family; 12] = [
+const FAMILIES: [Family; 14] = [
     Family {
         per_cpu: true,
         ..family(
@@ -74,6 +74,18 @@ const FAMILIES: [Family; 12] = [
         "container_cpu_cfs_throttled_seconds",
         "Time spent waiting for the next period",
         |m| seconds(m.cfs_throttled_ns),
+    ),
+    family(
+        Counter,
+        "container_cpu_schedstat_runqueue_seconds",
+        "Time that its threads waited for a CPU while they could have run",
+        |m| seconds(m.run_delay_ns),
+    ),
+    family(
+        Counter,
+        "container_cpu_schedstat_run_periods",
+        "Times that its threads got a CPU",
+        |m| whole(m.runs),
     ),
     family(
         Gauge,

@@ -151,6 +151,24 @@ fn collection(page: &mut Page<'_>, state: &State) -> fmt::Result {
         "insight_agent_readout_seconds",
         "Duration of the last pass over the open sockets",
         Value::Real(collection.readout.as_secs_f64()),
+    )?;
+    page.one(
+        Gauge,
+        "insight_agent_threads_seconds",
+        "Duration of the last pass over all threads; about 0 without --sched",
+        Value::Real(collection.threads.as_secs_f64()),
+    )?;
+    page.one(
+        Counter,
+        "insight_agent_cgroup_updates_dropped",
+        "Waits and OOM kills lost because the kernel's map of cgroups was full",
+        Value::Whole(collection.cgroup_updates_dropped),
+    )?;
+    page.one(
+        Counter,
+        "insight_agent_threads_postponed",
+        "Readings of threads that found no room in the kernel's map: these are counted when they end",
+        Value::Whole(collection.threads_postponed),
     )
 }
 

@@ -124,6 +124,8 @@ async fn metrics_of_containers_are_cadvisors() {
         memory_cache_bytes: Some(1000),
         memory_limit_bytes: None,
         oom_kills: Some(2),
+        run_delay_ns: Some(2_500_000_000),
+        runs: Some(77),
     };
     let unit = MetricSample {
         cpu_usage_ns: Some(0),
@@ -152,6 +154,8 @@ async fn metrics_of_containers_are_cadvisors() {
         format!("container_memory_cache{{{labels}}} 1000"),
         format!("container_spec_memory_limit_bytes{{{labels}}} 0"),
         format!("container_oom_events_total{{{labels}}} 2"),
+        format!("container_cpu_schedstat_runqueue_seconds_total{{{labels}}} 2.5"),
+        format!("container_cpu_schedstat_run_periods_total{{{labels}}} 77"),
     ] {
         assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
     }

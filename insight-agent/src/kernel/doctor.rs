@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Form, Kernel, LoadOptions, Probe, btf, capabilities, fields};
+use super::{Form, Kernel, LoadOptions, Probe, btf, capabilities, fields, tasks};
 
 /// Room for flows in a trial load; its maps live for a moment.
 const TRIAL_FLOWS: u32 = 64;
@@ -42,6 +42,7 @@ pub fn diagnose(btf: PathBuf) -> Diagnosis {
         btf: btf.clone(),
         pins: None,
         resume: false,
+        sched: true,
     };
     let forms = forms(&btf);
     let (probes, error, counts_flows) = match Kernel::load(&options) {
@@ -65,7 +66,11 @@ pub fn diagnose(btf: PathBuf) -> Diagnosis {
 }
 
 fn forms(path: &Path) -> Result<Vec<Form>> {
-    fields::forms(&btf::Btf::parse(&std::fs::read(path)?)?)
+    let types = std::fs::read(path)?;
+    let btf = btf::Btf::parse(&types)?;
+    let mut forms = fields::forms(&btf)?;
+    forms.push(tasks::Tasks::of(&btf)?.form());
+    Ok(forms)
 }
 
 impl Diagnosis {

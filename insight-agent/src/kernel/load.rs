@@ -1,6 +1,6 @@
 //! Loads the programs into the running kernel, each by itself.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use insight_ebpf::abi::{
 use super::evict::Retire;
 use super::probes::{BIRTHS, LIFE, MISSED, READOUT, RETIRE, STEADY};
 use super::readout::Readout;
+use super::tasks::Tasks;
+use super::threads::{self, Charges};
 use super::turns::Turns;
 use super::wire::Wire;
 use super::{Births, Doorbell, Probe, btf, fields, object, pins, system};
@@ -51,14 +53,19 @@ pub struct LoadOptions {
     pub pins: Option<PathBuf>,
     /// Whether pinned programs count already, and this agent goes on with what they have.
     pub resume: bool,
+    /// Whether to count how long threads wait for a CPU.
+    pub sched: bool,
 }
 
 /// The loaded programs. What is not pinned is detached when it is dropped.
 pub struct Kernel {
-    ebpf: Ebpf,
+    pub(super) ebpf: Ebpf,
     readout: Option<Readout>,
     pub(super) retire: Option<Retire>,
-    probes: Vec<Probe>,
+    /// The iterator over threads.
+    pub(super) waits: Option<OwnedFd>,
+    pub(super) probes: Vec<Probe>,
+    pub(super) charges: Charges,
     max_flows: u32,
     pub(super) is_pinned: bool,
 }
@@ -74,7 +81,9 @@ impl Kernel {
                 options.btf.display()
             )
         })?;
-        let offsets = fields::offsets(&btf::Btf::parse(&types)?)?;
+        let known = btf::Btf::parse(&types)?;
+        let (offsets, tasks) = (fields::offsets(&known)?, Tasks::of(&known)?);
+        drop(known);
         let turns = Turns::here()?;
         let settings = Settings {
             scope_cgroup: options.scope_cgroup,
@@ -96,15 +105,22 @@ impl Kernel {
             }
         }
         let (offsets, settings) = (Wire(offsets), Wire(settings));
+        let (task_offsets, waits_since) = (Wire(tasks.offsets), threads::now());
         loader
             .btf(Some(&btf))
             .override_global("OFFSETS", &offsets, true)
             .override_global("SETTINGS", &settings, true)
+            .override_global("TASKS", &task_offsets, true)
+            .override_global("WAITS_SINCE", &waits_since, true)
             .map_max_entries("FLOWS", options.max_flows + CATCH_ALL.len() as u32)
             // Those of entries that were removed are cleared later.
             .map_max_entries("WATERMARKS", options.max_flows.saturating_mul(2))
             .map_max_entries("BASELINE", options.max_flows.saturating_mul(2))
             .map_max_entries("TURNS", turns.places());
+        if !options.sched {
+            // Its buckets alone take 2 MiB.
+            loader.map_max_entries("THREADS", 1);
+        }
         let ebpf = loader
             .load(object)
             .context("make the kernel maps; the agent needs root, or CAP_BPF and CAP_PERFMON")?;
@@ -112,11 +128,14 @@ impl Kernel {
             ebpf,
             readout: None,
             retire: None,
+            waits: None,
             probes: Vec::new(),
+            charges: Charges::default(),
             max_flows: options.max_flows,
             is_pinned: options.pins.is_some(),
         };
         kernel.attach(&btf, options, turns.steady_runs)?;
+        kernel.attach_threads(&btf, &tasks, options.sched);
         Ok(kernel)
     }
 
@@ -179,7 +198,7 @@ impl Kernel {
         Ok(())
     }
 
-    fn attach_tracepoint(
+    pub(super) fn attach_tracepoint(
         &mut self,
         name: &str,
         hook: &str,

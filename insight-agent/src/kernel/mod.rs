@@ -17,6 +17,8 @@ mod ranges;
 mod readout;
 mod release;
 mod system;
+mod tasks;
+mod threads;
 mod turns;
 mod wire;
 
@@ -28,3 +30,4 @@ pub use load::{Kernel, LoadOptions};
 pub use pins::{Found, NoBpfFs, Pins, remove as remove_pins};
 pub use probes::Probe;
 pub use release::Release;
+pub use threads::Charges;

@@ -99,7 +99,52 @@ pub(super) const READOUT: Probe = Probe {
     instead: "they arrive when it closes, those from before the agent's start included; the graph says so (no_live_readout)",
 };
 
+/// Counts what is killed for want of memory.
+pub(super) const VICTIMS: Probe = Probe {
+    name: "victims",
+    hook: "tp_btf/mark_victim",
+    since: Release(5, 10),
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "OOM kills in cgroups without a memory controller of their own name, and those after the last reading of a cgroup that is gone",
+    instead: "memory.events of cgroup v2 and memory.oom_control of v1, where they are",
+};
+
+/// Reads how long threads have waited for a CPU; with `--sched` only.
+pub(super) const WAITS: Probe = Probe {
+    name: "waits",
+    hook: "iter/task",
+    since: Release(5, 10),
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "how long threads wait for a CPU, while they live, and of those that are older than the agent altogether (--sched)",
+    instead: "it is counted when they end",
+};
+
+/// Counts how long threads waited that have ended; with `--sched` only.
+pub(super) const ENDS: Probe = Probe {
+    name: "ends",
+    hook: "tp_btf/sched_process_free",
+    since: Release(5, 10),
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "how long threads wait for a CPU (--sched)",
+    instead: "nothing",
+};
+
 impl Probe {
+    /// This probe, and what became of it.
+    #[must_use]
+    pub(super) fn came_to(self, attached: anyhow::Result<()>) -> Self {
+        match attached {
+            Ok(()) => self.runs(),
+            Err(error) => self.fails(&error),
+        }
+    }
+
     /// This probe, running.
     #[must_use]
     pub(super) fn runs(self) -> Self {

@@ -15,6 +15,17 @@ const HOST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 /// Bytes of one read: the kernel's own buffer for an iterator is 32 KiB (8 pages).
 const PIECE: usize = 32 * 1024;
 
+/// Iterators go over the processes of their reader's PID namespace.
+pub(super) fn needs_host_processes() -> Result<()> {
+    let own = std::fs::metadata("/proc/self/ns/pid").context("look at /proc/self/ns/pid")?;
+    if std::os::unix::fs::MetadataExt::ino(&own) != HOST_PID_NAMESPACE {
+        bail!(
+            "the agent is not in the host's PID namespace and would see its own processes only; in Kubernetes set hostPID: true"
+        );
+    }
+    Ok(())
+}
+
 /// The attached readout.
 pub(super) struct Readout {
     link: OwnedFd,
@@ -22,12 +33,7 @@ pub(super) struct Readout {
 
 impl Readout {
     pub(super) fn attach(program: &ProgramFd) -> Result<Self> {
-        let own = std::fs::metadata("/proc/self/ns/pid").context("look at /proc/self/ns/pid")?;
-        if std::os::unix::fs::MetadataExt::ino(&own) != HOST_PID_NAMESPACE {
-            bail!(
-                "the agent is not in the host's PID namespace and would see its own files only; in Kubernetes set hostPID: true"
-            );
-        }
+        needs_host_processes()?;
         let link = system::link_iterator(program.as_fd(), None).context("link the iterator")?;
         Ok(Self { link })
     }

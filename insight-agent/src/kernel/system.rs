@@ -62,6 +62,8 @@ unsafe impl Plain for insight_ebpf::abi::Baseline {}
 unsafe impl Plain for insight_ebpf::abi::Birth {}
 // SAFETY: as above.
 unsafe impl Plain for insight_ebpf::abi::Watermark {}
+// SAFETY: as above.
+unsafe impl Plain for insight_ebpf::abi::CgroupTotals {}
 // SAFETY: an integer.
 unsafe impl Plain for u64 {}
 // SAFETY: an integer.

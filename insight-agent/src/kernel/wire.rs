@@ -1,7 +1,7 @@
 //! The kernel side's types, for aya.
 
 use aya::Pod;
-use insight_ebpf::abi::{FlowEntry, FlowKey, Offsets, Settings, State};
+use insight_ebpf::abi::{FlowEntry, FlowKey, Missed, Offsets, Settings, State, TaskOffsets};
 
 /// Lets aya copy the kernel side's types, which are integers in `repr(C)` without hidden padding.
 #[repr(transparent)]
@@ -15,4 +15,4 @@ macro_rules! wire {
         unsafe impl Pod for Wire<$type> {}
     )* };
 }
-wire!(Offsets, Settings, FlowKey, FlowEntry, State);
+wire!(Offsets, TaskOffsets, Settings, FlowKey, FlowEntry, Missed, State);

@@ -56,6 +56,7 @@ pub(super) async fn begin(
         btf: super::btf_path(),
         pins: pins.as_ref().map(Pins::current),
         resume,
+        sched: config.sched,
     };
     let folder = options.pins.clone();
     let session = Session::start(config, status, options, wanted).await?;
@@ -126,6 +127,7 @@ async fn replace(config: &Config, found: &Found) -> Result<()> {
         btf: super::btf_path(),
         pins: Some(found.folder.clone()),
         resume: true,
+        sched: false,
     };
     // Shown to nobody: the agent is not ready before its own programs count.
     let status = Status::default();

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use insight_ebpf::abi::{self, FlowKey, FlowTotals, State, Watermark};
+use insight_ebpf::abi::{self, FlowKey, FlowTotals, Missed, State, Watermark};
 use insight_proto::v1::{AgentStatus, Batch};
 use tracing::{info, warn};
 
 use crate::boot;
-use crate::cgroups::{Sample, Stats, Tree};
+use crate::cgroups::{Charges, Sample, Stats, Tree};
 use crate::config::Config;
 use crate::flows::{Accounts, Baseline, Columns, IdlePolicy, Live, Ranges};
 use crate::kernel::{Births, Kernel};
@@ -23,6 +23,8 @@ const LONGEST_COVER: i64 = 30 * 24 * 3_600_000;
 pub(super) struct Reading {
     took: Duration,
     readout: Duration,
+    threads: Duration,
+    missed: Missed,
     pub(super) flow_map: FlowMap,
 }
 
@@ -72,6 +74,7 @@ pub(super) struct Collector {
     /// None where the paths that the kernel gives are not those below the mount.
     births: Option<Births>,
     stats: Stats,
+    charges: Charges,
     samples: Vec<Sample>,
     from_unix_ms: i64,
     pub(super) last: Reading,
@@ -90,6 +93,7 @@ impl Collector {
             tree: Tree::new(config.cgroup_root.clone(), config.cgroup_mount.clone()),
             births: None,
             stats: Stats::new(config.cgroup_mount.clone(), config.cgroup_v1.clone()),
+            charges: Charges::default(),
             samples: Vec::new(),
             from_unix_ms: boot::now_unix_ms(),
             last: Reading::default(),
@@ -177,6 +181,11 @@ impl Collector {
         Ok(())
     }
 
+    /// What the kernel tells of cgroups.
+    pub(super) fn charge(&mut self, with: crate::kernel::Charges) {
+        (self.charges.waits, self.charges.kills) = (with.waits, with.kills);
+    }
+
     /// From now on names come with the births of cgroups.
     pub(super) fn watch(&mut self, births: Births) {
         self.births = Some(births);
@@ -220,11 +229,20 @@ impl Collector {
             kernel.spares_gone(spares)?;
         }
         self.settle_exceptions(kernel);
+        let before_threads = Instant::now();
+        let charged = kernel.charged()?;
+        self.last.threads = before_threads.elapsed();
+        self.last.missed = kernel.missed()?;
         self.learn();
-        self.samples = self
+        let mut samples = self
             .stats
             .sample(&mut self.tree)
             .context("read the cgroups' CPU and memory")?;
+        let forgotten = self.charges.take(&charged, &self.tree);
+        kernel.forget_cgroups(&forgotten)?;
+        self.charges
+            .complete(&mut samples, &self.samples, &self.tree);
+        self.samples = samples;
         self.last.took = start.elapsed();
         Ok(())
     }
@@ -328,6 +346,7 @@ impl Collector {
         status.set_flow_map(self.last.flow_map);
         status.set_readout(self.last.readout);
         status.set_tree(self.tree.stats());
+        status.set_threads(self.last.threads, self.last.missed);
         status.set_samples(self.samples.clone(), self.stats.skipped());
         status.collected(self.last.took);
     }

@@ -53,6 +53,7 @@ impl Session {
         super::free_memory();
         tell(&kernel, status)?;
         collector.tell_memory(&kernel)?;
+        collector.charge(kernel.charges());
         let doorbell = kernel.doorbell()?;
         if Scope::is_whole(&config.cgroup_mount) {
             collector.watch(kernel.births()?);

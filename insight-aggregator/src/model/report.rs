@@ -71,4 +71,8 @@ pub struct Metrics {
     pub memory_limit_bytes: Option<u64>,
     /// OOM kills so far.
     pub oom_kills: Option<u64>,
+    /// Time that threads waited for a CPU, nanoseconds.
+    pub run_delay_ns: Option<u64>,
+    /// Times that threads got a CPU.
+    pub runs: Option<u64>,
 }

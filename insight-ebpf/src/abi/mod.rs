@@ -10,6 +10,7 @@ mod settings;
 mod socket;
 mod state;
 mod switches;
+mod task;
 
 pub use birth::{BIRTH_PATH, Birth};
 pub use flow::{
@@ -24,6 +25,7 @@ pub use switches::{
     PHASE_BASELINE, PHASE_COUNTING, RANGE_INSIDE, RANGE_OUTSIDE, RETIRING, SWITCH_OVERFLOWED,
     SWITCH_PHASE, SWITCH_SPARES_GONE, SWITCH_SPARES_MADE, SWITCH_WIDENS, SWITCHES,
 };
+pub use task::{CgroupTotals, Missed, Seen, TaskOffsets};
 
 /// Version of the layouts in this module and of what the programs count; counts up whenever one of them changes, because programs
 /// that are pinned go on running under a new agent of the same version.

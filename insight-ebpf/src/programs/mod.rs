@@ -6,3 +6,6 @@ mod maps;
 mod readout;
 mod retire;
 mod socket;
+mod threads;
+mod victims;
+mod waits;

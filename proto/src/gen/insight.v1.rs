@@ -166,9 +166,16 @@ pub struct MetricSample {
     /// Memory limit, bytes; absent when unlimited.
     #[prost(uint64, optional, tag = "13")]
     pub memory_limit_bytes: ::core::option::Option<u64>,
-    /// Processes killed by the OOM killer since the cgroup was made.
+    /// Processes killed by the OOM killer since the cgroup was made, as its files say; where it has none, since the agent started.
     #[prost(uint64, optional, tag = "14")]
     pub oom_kills: ::core::option::Option<u64>,
+    /// Time that its threads, and those of the cgroups below it, waited for a CPU while they could have run, since the agent started,
+    /// nanoseconds. Absent unless asked for.
+    #[prost(uint64, optional, tag = "15")]
+    pub run_delay_ns: ::core::option::Option<u64>,
+    /// Times that they got a CPU. Absent unless asked for.
+    #[prost(uint64, optional, tag = "16")]
+    pub runs: ::core::option::Option<u64>,
 }
 /// Transport protocol by its IANA number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -817,6 +824,12 @@ pub struct NodeMetrics {
     /// OOM kills so far.
     #[prost(uint64, optional, tag = "7")]
     pub oom_kills_total: ::core::option::Option<u64>,
+    /// Time that threads waited for a CPU while they could have run, since the agent started, seconds; only from agents that run with --sched.
+    #[prost(double, optional, tag = "8")]
+    pub cpu_run_delay_seconds_total: ::core::option::Option<f64>,
+    /// Times that threads got a CPU, likewise.
+    #[prost(uint64, optional, tag = "9")]
+    pub cpu_runs_total: ::core::option::Option<u64>,
 }
 /// Who calls whom. There is one edge for each (client, server, protocol, port).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -24,7 +24,7 @@ enum Value {
     Nanoseconds(u64),
 }
 
-const FAMILIES: [Family; 12] = [
+const FAMILIES: [Family; 14] = [
     (
         "container_cpu_usage_seconds_total",
         Kind::Counter,
@@ -60,6 +60,18 @@ const FAMILIES: [Family; 12] = [
         Kind::Counter,
         "Time throttled, seconds.",
         |m| m.cfs_throttled_ns.map(Value::Nanoseconds),
+    ),
+    (
+        "container_cpu_schedstat_runqueue_seconds_total",
+        Kind::Counter,
+        "Time that threads waited for a CPU while they could have run, seconds.",
+        |m| m.run_delay_ns.map(Value::Nanoseconds),
+    ),
+    (
+        "container_cpu_schedstat_run_periods_total",
+        Kind::Counter,
+        "Times that threads got a CPU.",
+        |m| m.runs.map(Value::Whole),
     ),
     (
         "container_memory_usage_bytes",

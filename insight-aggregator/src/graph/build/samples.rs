@@ -60,6 +60,8 @@ fn added(a: &Metrics, b: &Metrics) -> Metrics {
         memory_cache_bytes: any(a.memory_cache_bytes, b.memory_cache_bytes),
         memory_limit_bytes: both(a.memory_limit_bytes, b.memory_limit_bytes),
         oom_kills: any(a.oom_kills, b.oom_kills),
+        run_delay_ns: any(a.run_delay_ns, b.run_delay_ns),
+        runs: any(a.runs, b.runs),
     }
 }
 
@@ -77,5 +79,7 @@ fn told(sample: &Metrics) -> v1::NodeMetrics {
         memory_working_set_bytes: sample.memory_working_set_bytes,
         memory_limit_bytes: sample.memory_limit_bytes,
         oom_kills_total: sample.oom_kills,
+        cpu_run_delay_seconds_total: sample.run_delay_ns.map(seconds),
+        cpu_runs_total: sample.runs,
     }
 }

@@ -39,6 +39,8 @@ pub(super) fn metrics(
             memory_cache_bytes: sample.memory_cache_bytes,
             memory_limit_bytes: sample.memory_limit_bytes,
             oom_kills: sample.oom_kills,
+            run_delay_ns: sample.run_delay_ns,
+            runs: sample.runs,
         };
         Ok((entity.id.clone(), metrics))
     };

@@ -114,7 +114,9 @@ stored_metrics!(
     memory_rss_bytes = "11",
     memory_cache_bytes = "12",
     memory_limit_bytes = "13",
-    oom_kills = "14"
+    oom_kills = "14",
+    run_delay_ns = "15",
+    runs = "16"
 );
 
 #[derive(Message)]
@@ -225,6 +227,8 @@ mod tests {
             cpu_usage_ns: Some(u64::MAX),
             cpu_limit_millicores: Some(0),
             oom_kills: Some(2),
+            run_delay_ns: Some(3),
+            runs: Some(4),
             ..Metrics::default()
         };
         assert_eq!(decode_metrics(&encode_metrics(&metrics)).unwrap(), metrics);
