@@ -115,6 +115,17 @@ pub(super) fn runs_by_traffic(agent: u32) -> Result<Runs> {
     Ok(sum)
 }
 
+/// Runs of one of an agent's programs.
+pub(super) fn runs_of(agent: u32, program: &str) -> Result<Runs> {
+    for id in Objects::of(agent)?.programs {
+        let (name, runs) = about(id)?;
+        if name == program {
+            return Ok(runs);
+        }
+    }
+    anyhow::bail!("process {agent} has no BPF program {program}")
+}
+
 /// Name and runs of a program.
 fn about(id: u32) -> Result<(String, Runs)> {
     // SAFETY: no pointers in the attributes.
@@ -137,15 +148,15 @@ fn about_open(program: &OwnedFd) -> Result<(String, Runs)> {
     Ok((name.to_string_lossy().into_owned(), runs))
 }
 
-/// A program that does nothing, run at each change of a TCP socket's state: what timing itself costs.
+/// A program that does nothing: what timing itself costs, or the least that any other would.
 pub(super) struct EmptyProgram {
     program: OwnedFd,
     _link: OwnedFd,
 }
 
 impl EmptyProgram {
-    /// Loads and attaches it.
-    pub(super) fn attach() -> Result<Self> {
+    /// Loads it and attaches it to a tracepoint.
+    pub(super) fn attach(tracepoint: &CStr) -> Result<Self> {
         // `r0 = 0`, `exit`, each 8 bytes of struct bpf_insn: code, registers, offset, immediate.
         let instructions: [[u8; 8]; 2] = [[0xb7, 0, 0, 0, 0, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
         let load = Attributes::with(&[RAW_TRACEPOINT, 2])
@@ -153,11 +164,11 @@ impl EmptyProgram {
             .pointer(4, c"GPL".as_ptr().cast());
         // SAFETY: both pointers are valid during the call: two instructions, and a string with its end.
         let program = unsafe { descriptor(PROG_LOAD, &load) }.context("load an empty program")?;
-        let open = Attributes::with(&[0, 0, number(&program)])
-            .pointer(0, c"inet_sock_set_state".as_ptr().cast());
+        let open =
+            Attributes::with(&[0, 0, number(&program)]).pointer(0, tracepoint.as_ptr().cast());
         // SAFETY: the pointer is to a string with its end.
         let link = unsafe { descriptor(RAW_TRACEPOINT_OPEN, &open) }
-            .context("attach an empty program to inet_sock_set_state")?;
+            .with_context(|| format!("attach an empty program to {tracepoint:?}"))?;
         Ok(Self {
             program,
             _link: link,

@@ -43,7 +43,7 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
         let counted = runs_by_traffic(pid)?.since(before);
         agent.daemon.stop()?;
 
-        let program = EmptyProgram::attach()?;
+        let program = EmptyProgram::attach(c"inet_sock_set_state")?;
         load.run(&world)?;
         pause(CLOSING);
         let cost = cost(counted, program.runs()?, load.connections)?;

@@ -26,6 +26,7 @@ mod completeness;
 mod ingest;
 mod new_edge;
 mod request_response;
+mod scheduler;
 mod short_connections;
 
 use std::process::ExitCode;
@@ -45,7 +46,7 @@ struct Measurement {
 }
 
 /// All of them, in the order of the table.
-const ALL: [Measurement; 8] = [
+const ALL: [Measurement; 9] = [
     Measurement {
         name: "bpf-connection",
         about: "BPF time of a TCP connection, both ends, from connect to close",
@@ -75,6 +76,11 @@ const ALL: [Measurement; 8] = [
         name: "agent",
         about: "the agent's readout, CPU and memory with many open sockets and new connections",
         run: agent_load::run,
+    },
+    Measurement {
+        name: "scheduler",
+        about: "switches of threads a second, with and without the agent and --sched; its pass over all threads",
+        run: scheduler::run,
     },
     Measurement {
         name: "ingest",

@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod client;
+pub mod compete;
 pub mod consume;
 pub mod failing;
 pub mod hold;
@@ -39,6 +40,8 @@ insight-load: TCP traffic of which every byte is known
             connects, and expects just that; abandoned: closes before there is an answer
   consume   --memory BYTES --cpu-ms N
             uses memory and CPU time, then keeps the memory until standard input ends
+  compete   --threads N --cpu N
+            each line MS on standard input lets each thread use so many milliseconds of that processor
 
 Each prints one JSON line with what it did: connections, requests, bytes_sent, bytes_received …
 ";
@@ -58,6 +61,7 @@ pub fn run(args: impl IntoIterator<Item = String>) -> Result<()> {
         "client" => client::main(&client::Plan::from_flags(&mut flags)?),
         "sweep" => sweep::run(&sweep::Plan::from_flags(&mut flags)?),
         "hold" => hold::run(&hold::Plan::from_flags(&mut flags)?),
+        "compete" => compete::run(&compete::Plan::from_flags(&mut flags)?),
         "consume" => consume::run(&consume::Plan::from_flags(&mut flags)?),
         other => match failing::Expected::parse(other) {
             Some(expected) => failing::run(&failing::Plan::from_flags(expected, &mut flags)?),

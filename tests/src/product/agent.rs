@@ -35,6 +35,25 @@ impl Agent {
         Self::started_by(&[], aggregator, node, root, interval)
     }
 
+    /// The same with further flags.
+    pub fn with_flags(
+        aggregator: &Aggregator,
+        node: &str,
+        root: &CgroupRoot,
+        interval: &str,
+        flags: &[&str],
+    ) -> Result<Self> {
+        let http_port = free_port()?;
+        let mut args = run_args(aggregator, node, root, interval, http_port);
+        args.extend(
+            ["--pin-dir", "off"]
+                .iter()
+                .chain(flags)
+                .map(|&flag| flag.to_owned()),
+        );
+        Self::start_from(&[], args, http_port)
+    }
+
     /// The same, started by another program; see [`Daemon::started_by`].
     pub fn started_by(
         starter: &[&str],

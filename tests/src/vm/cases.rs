@@ -6,7 +6,6 @@ use std::num::NonZeroUsize;
 use anyhow::{Context, Result, ensure};
 
 use super::kernel::Kernel;
-use crate::containers;
 use crate::load::client::{Ending, Plan};
 use crate::load::tally::Tally;
 use crate::pod::{Container, Pod};
@@ -15,6 +14,7 @@ use crate::reader::{Counts, edge};
 use crate::traffic::{Held, at, fail, finish_client, run_client, serve, serve_in, start_client_in};
 use crate::wait::{PATIENCE, eventually};
 use crate::world::{Pods, Product};
+use crate::{containers, oom, waits};
 
 const INTERVAL: &str = "300ms";
 
@@ -89,10 +89,24 @@ pub(super) const IN_ONE_SCENE: [(&str, Case); 6] = [
 type Alone = fn() -> Result<()>;
 
 /// Cases that make their own.
-pub(super) const ALONE: [(&str, Alone); 1] = [(
-    "a container's metrics equal its cgroup's files",
-    containers::metrics_equal_the_files,
-)];
+pub(super) const ALONE: [(&str, Alone); 4] = [
+    (
+        "a container's metrics equal its cgroup's files",
+        containers::metrics_equal_the_files,
+    ),
+    (
+        "waiting for a CPU is what the scheduler keeps",
+        waits::equal_the_schedulers_sums,
+    ),
+    (
+        "threads of short lives are counted whole",
+        waits::short_lives_are_counted_whole,
+    ),
+    (
+        "a process killed for want of memory is counted once",
+        oom::counted_once_also_when_the_cgroup_is_gone,
+    ),
+];
 
 fn exact(_: &Kernel, scene: &mut Scene) -> Result<()> {
     let to = scene.pods.server.addresses;
