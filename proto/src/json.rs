@@ -247,6 +247,8 @@ mod tests {
                 at: at(1_769_860_800, 0),
                 cpu_usage_seconds_total: Some(1.5),
                 memory_working_set_bytes: Some(4096),
+                cpu_run_delay_seconds_total: Some(0.25),
+                cpu_runs_total: Some(9),
                 ..v1::NodeMetrics::default()
             }),
         };
@@ -275,7 +277,7 @@ mod tests {
             r#"{"from":"2026-01-31T12:00:00.000Z","to":null,"level":"workload","complete":false,"#,
             r#""gaps":[{"node":"n1","from":"2026-01-31T12:00:00.000Z","to":"2026-01-31T12:01:00.000Z","reason":"agent_silent","detail":"no report"}],"#,
             r#""nodes":[{"id":"unit:n1/a.service","kind":"unit","name":"a.\"service\"","namespace":"","node":"n1","labels":{"cgroup":"/x","unit":"a.service"},"#,
-            r#""metrics":{"at":"2026-01-31T12:00:00.000Z","cpu_usage_seconds_total":1.5,"memory_working_set_bytes":4096}},"#,
+            r#""metrics":{"at":"2026-01-31T12:00:00.000Z","cpu_usage_seconds_total":1.5,"memory_working_set_bytes":4096,"cpu_run_delay_seconds_total":0.25,"cpu_runs_total":9}},"#,
             r#"{"id":"unit:n1/a.service","kind":"unit","name":"a.\"service\"","namespace":"","node":"n1","labels":{}}],"#,
             r#""edges":["#,
             EDGE,

@@ -1,131 +1,78 @@
 //! How long a container's threads wait for a CPU is what the scheduler keeps of each.
-
-use std::collections::BTreeSet;
-use std::fs;
-use std::time::Duration;
+//!
+//! Processes enter their container after their birth, and a reading in between would find them elsewhere. So those that must be counted
+//! whole are born in it, by one that is older than the agent.
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::cgroup::CgroupRoot;
+use crate::load::breed::Schedstat;
 use crate::net::Net;
-use crate::pod::{Container, Pod};
+use crate::pod::Pod;
 use crate::process::Process;
 use crate::product::{Agent, Aggregator};
 use crate::reader::metrics::sample;
 use crate::traffic::load;
-use crate::wait::{PATIENCE, eventually, pause};
+use crate::wait::{PATIENCE, eventually};
 use crate::world::{NODE, Product};
 
 /// Threads of one process.
 const THREADS: usize = 4;
 
-/// Processes with one thread each.
-const PROCESSES: usize = 6;
+/// Processes with one thread each that live at once.
+const CHILDREN: usize = 6;
 
-/// What `/proc/PID/schedstat` says: nanoseconds that a thread waited, and how often it ran.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Waited {
-    ns: u64,
-    runs: u64,
-}
+const WAITED: &str = "container_cpu_schedstat_runqueue_seconds_total";
+const RUNS: &str = "container_cpu_schedstat_run_periods_total";
 
-impl Waited {
-    fn read(path: &str) -> Result<Self> {
-        let text = fs::read_to_string(path).with_context(|| format!("read {path}"))?;
-        let numbers: Vec<u64> = text.split_whitespace().flat_map(str::parse).collect();
-        let [_, ns, runs] = numbers[..] else {
-            anyhow::bail!("{path}: {text}");
-        };
-        Ok(Self { ns, runs })
-    }
-
-    fn plus(self, other: Self) -> Self {
-        Self {
-            ns: self.ns + other.ns,
-            runs: self.runs + other.runs,
-        }
-    }
-
-    fn less(self, other: Self) -> Self {
-        Self {
-            ns: self.ns - other.ns,
-            runs: self.runs - other.runs,
-        }
-    }
-
-    /// All threads of a process, once they stand still.
-    fn of(process: &Process) -> Result<Self> {
-        let now = || -> Result<Self> {
-            let mut sum = Self::default();
-            for thread in fs::read_dir(format!("/proc/{}/task", process.pid()))? {
-                let thread = thread?.path().join("schedstat");
-                sum = sum.plus(Self::read(&thread.display().to_string())?);
-            }
-            Ok(sum)
-        };
-        eventually(PATIENCE, "threads to stand still", || {
-            let before = now()?;
-            pause(Duration::from_millis(50));
-            ensure!(before == now()?, "{before:?} goes on");
-            Ok(before)
-        })
-    }
-}
-
-fn competing(pod: &Pod, threads: usize) -> Result<Process> {
-    let threads = threads.to_string();
-    let command = load([
-        "compete",
-        "--threads",
-        &threads,
-        "--cpu",
-        &cpu()?.to_string(),
-    ])?;
-    let mut process = pod.spawn("insight-load compete", command)?;
+fn start(pod: &Pod, mode: &str, flag: &str, count: usize) -> Result<Process> {
+    let allowed = rustix::thread::sched_getaffinity(None)?;
+    let cpu = (0..1024).find(|cpu| allowed.is_set(*cpu));
+    let cpu = cpu.context("no processor")?.to_string();
+    let command = load([mode, flag, &count.to_string(), "--cpu", &cpu])?;
+    let mut process = pod.spawn(&format!("insight-load {mode}"), command)?;
     process.line(PATIENCE)?;
     Ok(process)
 }
 
-/// A processor that this process may use.
-fn cpu() -> Result<usize> {
-    let allowed = rustix::thread::sched_getaffinity(None)?;
-    (0..1024)
-        .find(|cpu| allowed.is_set(*cpu))
-        .context("no processor")
+fn compete(process: &mut Process, cpu_ms: u64) -> Result<()> {
+    process.tell(&cpu_ms.to_string())?;
+    process.line(PATIENCE).map(drop)
 }
 
-fn compete(processes: &mut [Process], cpu_ms: u64) -> Result<()> {
-    for process in &mut *processes {
-        process.tell(&cpu_ms.to_string())?;
-    }
-    for process in processes {
-        process.line(PATIENCE)?;
-    }
-    Ok(())
+/// What a page shows of a cgroup.
+fn shown(page: &str, label: &str) -> Result<(f64, f64)> {
+    Ok((
+        sample(page, WAITED, &[label])?,
+        sample(page, RUNS, &[label])?,
+    ))
 }
 
-/// What both pages show of a container, and the agent's of its pod.
-fn expect(product: &Product, pod: &Pod, container: &Container, truth: Waited) -> Result<()> {
-    eventually(PATIENCE, "the scheduler's sums", || {
+/// What both pages show of the container, and the agent's of its pod.
+fn expect(product: &Product, pod: &Pod, truth: Schedstat) -> Result<()> {
+    let container = &pod.container;
+    let pod_path = container.path.rsplit_once('/').context("a path")?.0;
+    let expected = (truth.waited_ns as f64 / 1e9, truth.runs as f64);
+    let check = || -> Result<()> {
         let (agent, aggregator) = (product.agent.metrics()?, product.reader.metrics()?);
-        let pod_path = container.path.rsplit_once('/').context("a path")?.0;
         for (page, label) in [
             (&agent, format!("container_id=\"{}\"", container.id)),
             (&aggregator, format!("name=\"{}\"", container.id)),
             (&agent, format!("id=\"{pod_path}\"")),
         ] {
-            let shown = |name: &str| sample(page, name, &[&label]);
-            let seconds = shown("container_cpu_schedstat_runqueue_seconds_total")?;
-            let runs = shown("container_cpu_schedstat_run_periods_total")?;
+            let shown = shown(page, &label)?;
             ensure!(
-                (seconds, runs) == (truth.ns as f64 / 1e9, truth.runs as f64),
-                "{label}: {seconds} s in {runs} runs, but it was {truth:?}"
+                shown == expected,
+                "{label}: {shown:?}, but it was {truth:?}"
             );
         }
         Ok(())
-    })
-    .with_context(|| format!("pod {}", pod.uid))
+    };
+    eventually(PATIENCE, "the scheduler's sums", check)?;
+    product.settle()?;
+    check()
 }
 
 fn watch(root: &CgroupRoot) -> Result<Product> {
@@ -134,106 +81,66 @@ fn watch(root: &CgroupRoot) -> Result<Product> {
     Product::of(aggregator, agent)
 }
 
-/// Living threads, threads that have ended, and those that were there before the agent.
+/// Threads that live, and were there before the agent; then, when their process ends, nothing is counted again.
 pub fn equal_the_schedulers_sums() -> Result<()> {
     let (net, root) = (Net::new()?, CgroupRoot::new()?);
     let pod = Pod::new(&net, &root)?;
-    let mut old = [competing(&pod, THREADS)?];
-    compete(&mut old, 50)?;
+    let mut process = start(&pod, "compete", "--threads", THREADS)?;
+    compete(&mut process, 50)?;
     // A stopped process waits for nothing.
-    old[0].signal(Signal::STOP)?;
-    let before = Waited::of(&old[0])?;
-    ensure!(before.ns > 0, "nobody had to wait: {before:?}");
+    process.signal(Signal::STOP)?;
+    let before = Schedstat::at_rest(process.pid())?;
+    ensure!(before.waited_ns > 0, "nobody had to wait: {before:?}");
     let product = watch(&root)?;
-    expect(&product, &pod, &pod.container, Waited::default())?;
+    expect(&product, &pod, Schedstat::default())?;
 
-    old[0].signal(Signal::CONT)?;
-    compete(&mut old, 50)?;
-    old[0].signal(Signal::STOP)?;
-    let mut truth = Waited::of(&old[0])?.less(before);
-    ensure!(truth.ns > 50_000_000, "little waiting: {truth:?}");
-    expect(&product, &pod, &pod.container, truth)?;
+    process.signal(Signal::CONT)?;
+    compete(&mut process, 50)?;
+    process.signal(Signal::STOP)?;
+    let truth = Schedstat::at_rest(process.pid())?.since(before);
+    ensure!(truth.waited_ns > 50_000_000, "little waiting: {truth:?}");
+    expect(&product, &pod, truth)?;
 
-    let mut young = Vec::new();
-    for _ in 0..PROCESSES {
-        young.push(competing(&pod, 1)?);
-    }
-    compete(&mut young, 20)?;
-    for process in &mut young {
-        process.close_stdin();
-    }
-    // One that nobody has waited for can still be asked, and does nothing any more.
-    for process in &young {
-        eventually(PATIENCE, "the end of a process", || {
-            let path = format!("/proc/{}/stat", process.pid());
-            let stat = fs::read_to_string(&path)?;
-            ensure!(stat.contains(") Z "), "{stat}");
-            Ok(())
-        })?;
-        let last = Waited::of(process)?;
-        ensure!(last.runs > 0, "{last:?}");
-        truth = truth.plus(last);
-    }
-    // Their second threads have ended and are freed soon: only the agent knows what these had waited.
-    let shown = || -> Result<Waited> {
-        product.settle()?;
-        let page = product.agent.metrics()?;
-        let label = format!("container_id=\"{}\"", pod.container.id);
-        let shown = |name| sample(&page, name, &[&label]);
-        Ok(Waited {
-            ns: (shown("container_cpu_schedstat_runqueue_seconds_total")? * 1e9).round() as u64,
-            runs: shown("container_cpu_schedstat_run_periods_total")? as u64,
-        })
-    };
-    let seen = eventually(PATIENCE, "their second threads", || {
-        let seen = shown()?;
-        ensure!(seen == shown()?, "{seen:?} grows");
-        let least = truth.runs + PROCESSES as u64;
-        ensure!(seen.runs >= least && seen.ns > truth.ns, "{seen:?}");
-        Ok(seen)
-    })?;
-    for process in &mut young {
-        process.finish(PATIENCE)?;
-    }
-    let now = shown()?;
+    process.signal(Signal::CONT)?;
+    process.close_stdin();
+    process.finish(PATIENCE)?;
+    product.settle()?;
+    // The container has no process any more, and is there.
+    let label = format!("container_id=\"{}\"", pod.container.id);
+    let (waited, runs) = shown(&product.agent.metrics()?, &label)?;
+    let before_end = (truth.waited_ns as f64 / 1e9, truth.runs as f64);
+    // To end takes a few runs of each thread, and is far from all that they had before.
     ensure!(
-        now == seen,
-        "{seen:?} became {now:?} when processes were waited for"
+        waited >= before_end.0 && waited < 2.0 * before_end.0,
+        "{waited} s, and before the end {truth:?}"
+    );
+    ensure!(
+        runs > before_end.1 && runs < before_end.1 + 50.0 * THREADS as f64,
+        "{runs} runs, and before the end {truth:?}"
     );
     Ok(())
 }
 
-/// Processes with a single thread that live between two readings, if at all: exact, too.
+/// Processes that live between two readings, if at all.
 pub fn short_lives_are_counted_whole() -> Result<()> {
     let (net, root) = (Net::new()?, CgroupRoot::new()?);
     let pod = Pod::new(&net, &root)?;
+    let mut parent = start(&pod, "breed", "--children", CHILDREN)?;
+    let before = Schedstat::at_rest(parent.pid())?;
     let product = watch(&root)?;
-    let mut truth = Waited::default();
-    let mut seen = BTreeSet::new();
+    let mut truth = Schedstat::default();
     for _ in 0..3 {
-        // They burn the processor themselves, with no thread beside.
-        let mut processes = Vec::new();
-        for _ in 0..PROCESSES {
-            let command = load(["consume", "--memory", "4096", "--cpu-ms", "15"])?;
-            processes.push(pod.spawn("insight-load consume", command)?);
-        }
-        for process in &mut processes {
-            process.line(PATIENCE)?;
-            process.close_stdin();
-            seen.insert(process.pid());
-        }
-        for process in &mut processes {
-            eventually(PATIENCE, "the end of a process", || {
-                let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid()))?;
-                ensure!(stat.contains(") Z "), "{stat}");
-                Ok(())
-            })?;
-            truth = truth.plus(Waited::of(process)?);
-            process.finish(PATIENCE)?;
-        }
+        parent.tell("15")?;
+        let said: Value = serde_json::from_str(&parent.line(PATIENCE)?)?;
+        let number = |name: &str| said[name].as_u64().with_context(|| name.to_owned());
+        truth = truth.plus(Schedstat {
+            waited_ns: number("waited_ns")?,
+            runs: number("runs")?,
+        });
     }
-    ensure!(truth.ns > 0 && seen.len() == 3 * PROCESSES, "{truth:?}");
-    expect(&product, &pod, &pod.container, truth)
+    ensure!(truth.waited_ns > 0, "nobody had to wait: {truth:?}");
+    let parents = Schedstat::at_rest(parent.pid())?.since(before);
+    expect(&product, &pod, truth.plus(parents))
 }
 
 /// Without the flag nobody is shown anything, and nothing runs.
@@ -241,7 +148,7 @@ pub fn nothing_without_the_flag() -> Result<()> {
     let (net, root) = (Net::new()?, CgroupRoot::new()?);
     let pod = Pod::new(&net, &root)?;
     let product = Product::watch(&root, "300ms")?;
-    let _process = competing(&pod, 1)?;
+    let _process = start(&pod, "compete", "--threads", 1)?;
     product.settle()?;
     let page = product.agent.metrics()?;
     ensure!(!page.contains("schedstat"), "{page}");

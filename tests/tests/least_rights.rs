@@ -51,6 +51,29 @@ fn two_capabilities(pods: &Pods) -> Result<()> {
 }
 
 #[test]
+fn every_program_attaches_with_them() -> Result<()> {
+    needs_root!("every program attaches with two capabilities");
+    let starter = confined(",+bpf,+perfmon");
+    let mut command = Command::new(&starter[0]);
+    command.args(&starter[1..]).arg(program("insight-agent")?);
+    command.args(["doctor", "--json"]);
+    let doctor = run_once(command)?;
+    let found: Value = serde_json::from_str(&doctor.stdout)?;
+    let probes = found["probes"].as_array().context("probes")?;
+    for name in ["life", "readout", "victims", "waits", "ends"] {
+        let probe = probes.iter().find(|probe| probe["name"] == name);
+        let probe = probe.with_context(|| format!("no {name} in {found}"))?;
+        // On some kernels for a reason of theirs.
+        let unlucky = probe["reason"].as_str().unwrap_or_default();
+        ensure!(
+            probe["attached"] == true || unlucky.contains("func unknown"),
+            "{probe}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn what_is_missing_is_named_with_what_it_costs() -> Result<()> {
     needs_root!("what is missing is named with what it costs");
     for (has, missing) in [

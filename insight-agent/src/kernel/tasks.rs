@@ -68,8 +68,8 @@ impl Tasks {
         Form {
             name: "victim",
             needs: "mark_victim(task)",
-            since: Release(6, 8),
-            backports: &[],
+            since: Release(6, 9),
+            backports: &["6.6.80", "6.1.130", "5.15.179", "5.10.235"],
             present: self.victim_is_task,
             lost: "nothing, but a process that does not die after it was chosen to be killed is not counted",
             instead: "signal_struct.oom_mm, when the process is freed",

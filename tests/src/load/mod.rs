@@ -5,6 +5,7 @@
 //! on timing.
 
 pub mod args;
+pub mod breed;
 pub mod client;
 pub mod compete;
 pub mod consume;
@@ -42,6 +43,8 @@ insight-load: TCP traffic of which every byte is known
             uses memory and CPU time, then keeps the memory until standard input ends
   compete   --threads N --cpu N
             each line MS on standard input lets each thread use so many milliseconds of that processor
+  breed     --children N --cpu N
+            each line MS starts children that do the same and end; prints how long they waited for it
 
 Each prints one JSON line with what it did: connections, requests, bytes_sent, bytes_received …
 ";
@@ -61,6 +64,7 @@ pub fn run(args: impl IntoIterator<Item = String>) -> Result<()> {
         "client" => client::main(&client::Plan::from_flags(&mut flags)?),
         "sweep" => sweep::run(&sweep::Plan::from_flags(&mut flags)?),
         "hold" => hold::run(&hold::Plan::from_flags(&mut flags)?),
+        "breed" => breed::run(&breed::Plan::from_flags(&mut flags)?),
         "compete" => compete::run(&compete::Plan::from_flags(&mut flags)?),
         "consume" => consume::run(&consume::Plan::from_flags(&mut flags)?),
         other => match failing::Expected::parse(other) {

@@ -158,6 +158,8 @@ fn sample(cpu_seconds: u64, limit: Option<u64>, memory: u64) -> Metrics {
         cpu_usage_ns: Some(cpu_seconds * 1_000_000_000),
         cpu_limit_millicores: limit,
         memory_working_set_bytes: Some(memory),
+        run_delay_ns: Some(cpu_seconds * 250_000_000),
+        runs: Some(10 * cpu_seconds),
         ..Metrics::default()
     }
 }
@@ -181,6 +183,10 @@ fn a_pods_sample_is_its_own_or_its_containers_together() {
     assert_eq!(
         (sum.memory_working_set_bytes, sum.memory_limit_bytes),
         (Some(30), None)
+    );
+    assert_eq!(
+        (sum.cpu_run_delay_seconds_total, sum.cpu_runs_total),
+        (Some(0.75), Some(30))
     );
     assert_eq!(sum.at.unwrap().nanos, 2_000_000);
 
