@@ -37,6 +37,7 @@ struct Values {
     flow_idle: String,
     prefix_v4: Number,
     prefix_v6: Number,
+    udp: String,
     pin_dir: String,
     log: String,
 }
@@ -125,6 +126,7 @@ impl Layers {
             Setting::FlowIdle => &values.flow_idle,
             Setting::PrefixV4 => &values.prefix_v4.0,
             Setting::PrefixV6 => &values.prefix_v6.0,
+            Setting::Udp => &values.udp,
             Setting::PinDir => &values.pin_dir,
             Setting::Log => &values.log,
         }

@@ -123,6 +123,14 @@ impl Account {
         self.active = (opened + self.older).saturating_sub(closed);
     }
 
+    /// Takes how many conversations go on.
+    pub(super) fn talk(&mut self, conversations: u64, now: Instant) {
+        self.active = conversations;
+        if conversations > 0 {
+            self.busy = now;
+        }
+    }
+
     /// Takes the entry between two full readings.
     pub(super) fn appeared(&mut self, entry: &FlowEntry, baseline: &Moved, now: Instant) {
         let before = self.total.0;

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 /// Numbers from include/uapi/linux/capability.h.
-const CAPABILITIES: [(&str, u32); 3] =
-    [("CAP_BPF", 39), ("CAP_PERFMON", 38), ("CAP_SYS_ADMIN", 21)];
+const CAPABILITIES: [(&str, u32); 4] = [
+    ("CAP_BPF", 39),
+    ("CAP_PERFMON", 38),
+    ("CAP_SYS_ADMIN", 21),
+    ("CAP_NET_ADMIN", 12),
+];
 
 /// Each, and whether this process has it.
 pub(super) fn held() -> BTreeMap<&'static str, bool> {

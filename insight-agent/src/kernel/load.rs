@@ -10,14 +10,16 @@ use aya::programs::links::FdLink;
 use aya::programs::{BtfTracePoint, Iter, TracePoint};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 use insight_ebpf::abi::{
-    FlowEntry, FlowKey, LiveSocket, PHASE_BASELINE, PHASE_COUNTING, PROTOCOL_TCP, ROLE_CLIENT,
-    ROLE_SERVER, SWITCH_OVERFLOWED, SWITCH_PHASE, Settings,
+    FlowEntry, FlowKey, LiveSocket, PHASE_BASELINE, PHASE_COUNTING, PHASE_NO_BASELINE,
+    PROTOCOL_TCP, PROTOCOL_UDP, ROLE_CLIENT, ROLE_SERVER, SWITCH_OVERFLOWED, SWITCH_PHASE,
+    Settings,
 };
 
 use super::evict::Retire;
 use super::probes::{BIRTHS, LIFE, MISSED, READOUT, RETIRE, STEADY};
 use super::readout::Readout;
 use super::turns::Turns;
+use super::udp::{Udp, monotonic_ns};
 use super::wire::Wire;
 use super::{Births, Doorbell, Probe, btf, fields, object, pins, system};
 
@@ -29,9 +31,11 @@ const CLOSING_TIME: Duration = Duration::from_millis(250);
 const CHANGES: &str = "inet_sock_set_state";
 
 /// The entries of the flow map for what finds no room in it.
-const CATCH_ALL: [FlowKey; 2] = [
+const CATCH_ALL: [FlowKey; 4] = [
     FlowKey::catch_all(ROLE_CLIENT, PROTOCOL_TCP),
     FlowKey::catch_all(ROLE_SERVER, PROTOCOL_TCP),
+    FlowKey::catch_all(ROLE_CLIENT, PROTOCOL_UDP),
+    FlowKey::catch_all(ROLE_SERVER, PROTOCOL_UDP),
 ];
 
 /// What to load.
@@ -41,6 +45,12 @@ pub struct LoadOptions {
     pub scope_cgroup: u64,
     /// Depth of that cgroup below the cgroup v2 root; 0 counts all.
     pub scope_level: u32,
+    /// The directory of that cgroup.
+    pub cgroup_root: Option<PathBuf>,
+    /// How much of UDP is counted.
+    pub udp: Udp,
+    /// Whether programs of all of UDP's modes are tried.
+    pub every_mode: bool,
     /// Room in the flow map.
     pub max_flows: u32,
     /// Bits that are kept of the address of a server's client outside of the cluster: IPv4, IPv6.
@@ -55,10 +65,10 @@ pub struct LoadOptions {
 
 /// The loaded programs. What is not pinned is detached when it is dropped.
 pub struct Kernel {
-    ebpf: Ebpf,
+    pub(super) ebpf: Ebpf,
     readout: Option<Readout>,
     pub(super) retire: Option<Retire>,
-    probes: Vec<Probe>,
+    pub(super) probes: Vec<Probe>,
     max_flows: u32,
     pub(super) is_pinned: bool,
 }
@@ -83,7 +93,8 @@ impl Kernel {
             cpus: turns.cpus,
             prefix_v4: options.prefixes.0,
             prefix_v6: options.prefixes.1,
-            padding: 0,
+            udp: options.udp.number(),
+            loaded_ns: monotonic_ns(),
         };
         let btf = Btf::parse(&types, Endianness::default()).context("parse the kernel's BTF")?;
         drop(types);
@@ -104,7 +115,13 @@ impl Kernel {
             // Those of entries that were removed are cleared later.
             .map_max_entries("WATERMARKS", options.max_flows.saturating_mul(2))
             .map_max_entries("BASELINE", options.max_flows.saturating_mul(2))
-            .map_max_entries("TURNS", turns.places());
+            .map_max_entries("TURNS", turns.places())
+            .map_max_entries(
+                "CONVERSATIONS",
+                options.udp.conversations(options.max_flows, turns.cpus),
+            )
+            .map_max_entries("OLDER", options.udp.older(turns.cpus))
+            .map_max_entries("PEERS", options.udp.peers());
         let ebpf = loader
             .load(object)
             .context("make the kernel maps; the agent needs root, or CAP_BPF and CAP_PERFMON")?;
@@ -130,7 +147,7 @@ impl Kernel {
                 if readout.is_ok() {
                     PHASE_BASELINE
                 } else {
-                    PHASE_COUNTING
+                    PHASE_NO_BASELINE
                 },
             )?;
         }
@@ -156,6 +173,7 @@ impl Kernel {
                 Err(error) => probe.fails(&error),
             });
         }
+        self.attach_udp(btf, options);
         // Not pinned: a new agent walks the tree first.
         let births = self.attach_tracepoint(BIRTHS.name, "cgroup_mkdir", btf, None);
         self.probes.push(match births {
@@ -179,7 +197,7 @@ impl Kernel {
         Ok(())
     }
 
-    fn attach_tracepoint(
+    pub(super) fn attach_tracepoint(
         &mut self,
         name: &str,
         hook: &str,
@@ -353,7 +371,7 @@ impl Kernel {
     }
 }
 
-fn runs_already(pin: &Path) -> Result<()> {
+pub(super) fn runs_already(pin: &Path) -> Result<()> {
     if !pin.exists() {
         bail!(
             "the kernel refused it when counting began; 'insight-agent detach' and a new start try again"
@@ -364,7 +382,7 @@ fn runs_already(pin: &Path) -> Result<()> {
 
 pub(super) fn data(map: &Map) -> Result<&MapData> {
     match map {
-        Map::HashMap(data) => Ok(data),
+        Map::HashMap(data) | Map::LruHashMap(data) => Ok(data),
         _ => bail!("this map is no hash map"),
     }
 }

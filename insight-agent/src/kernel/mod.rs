@@ -18,6 +18,7 @@ mod readout;
 mod release;
 mod system;
 mod turns;
+mod udp;
 mod wire;
 
 pub use births::Births;
@@ -28,3 +29,4 @@ pub use load::{Kernel, LoadOptions};
 pub use pins::{Found, NoBpfFs, Pins, remove as remove_pins};
 pub use probes::Probe;
 pub use release::Release;
+pub use udp::Udp;

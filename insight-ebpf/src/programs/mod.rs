@@ -1,8 +1,12 @@
 //! One file a program, with what they share.
 
 mod births;
+mod interfaces;
 mod life;
 mod maps;
 mod readout;
 mod retire;
 mod socket;
+mod talks;
+mod udp;
+mod udp_socket;
