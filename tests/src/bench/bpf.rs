@@ -1,5 +1,6 @@
 //! The kernel's run-time statistics of BPF programs, by bpf(2).
 
+use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -61,10 +62,10 @@ const _: () = assert!(std::mem::offset_of!(ProgramInfo, run_time_ns) == 192);
 
 /// How often a program ran, and how long in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Runs {
+pub(crate) struct Runs {
     /// Nanoseconds.
-    pub(super) time_ns: u64,
-    pub(super) count: u64,
+    pub(crate) time_ns: u64,
+    pub(crate) count: u64,
 }
 
 impl Runs {
@@ -78,14 +79,14 @@ impl Runs {
 }
 
 /// While this lives, the kernel counts and times each run of a program.
-pub(super) struct Statistics {
+pub(crate) struct Statistics {
     // The kernel stops when the descriptor is closed.
     _on: OwnedFd,
 }
 
 impl Statistics {
     /// Turns them on. `BPF_STATS_RUN_TIME` is 0.
-    pub(super) fn on() -> Result<Self> {
+    pub(crate) fn on() -> Result<Self> {
         // SAFETY: no pointers in the attributes.
         let on = unsafe { descriptor(ENABLE_STATS, &Attributes::default()) }
             .context("turn on the kernel's BPF statistics (Linux 5.8, root)")?;
@@ -96,12 +97,20 @@ impl Statistics {
 /// The program that the agent itself runs each interval; the others run when sockets do something.
 const READOUT: &str = "readout";
 
+/// Runs of each of an agent's programs, by name.
+pub(crate) fn runs_by_program(agent: u32) -> Result<BTreeMap<String, Runs>> {
+    Objects::of(agent)?
+        .programs
+        .into_iter()
+        .map(about)
+        .collect()
+}
+
 /// Runs of all of an agent's programs that traffic starts.
 pub(super) fn runs_by_traffic(agent: u32) -> Result<Runs> {
     let mut sum = Runs::default();
     let mut found = false;
-    for id in Objects::of(agent)?.programs {
-        let (name, runs) = about(id)?;
+    for (name, runs) in runs_by_program(agent)? {
         if name != READOUT {
             sum.time_ns += runs.time_ns;
             sum.count += runs.count;

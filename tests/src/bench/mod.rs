@@ -3,7 +3,7 @@
 //! One file a measurement, each a function from a [`Scale`] to rows of the table. A figure is always the outcome of a run:
 //! where one cannot be had, the measurement fails and says why.
 
-mod bpf;
+pub(crate) mod bpf;
 mod cpu;
 mod crowd;
 mod fdinfo;

@@ -39,11 +39,12 @@ insight-load: TCP and UDP traffic of which every byte is known
   refused | unreachable | timeout | abandoned
             --to ADDR:PORT --count N
             connects, and expects just that; abandoned: closes before there is an answer
-  udp-server --listen ADDR:PORT [--join GROUP]
-            answers datagrams until it is killed
+  udp-server --listen ADDR:PORT [--join GROUP] [--peek]
+            answers datagrams until it is killed; --peek looks at each before it takes it
   udp-client --to ADDR:PORT --sockets N --send BYTES --receive BYTES [--requests N] [--concurrency N]
             [--connect] [--port N] [--hold]
-            each request and each reply is one datagram; --hold keeps the sockets until standard input ends
+            each request and each reply is one datagram; --hold keeps the sockets until standard
+            input ends, and does the same again at each line on it
   dns-server --listen ADDR:PORT
   dns-client --to ADDR:PORT --queries N
             looks names up, each by a connected socket of its own

@@ -1,6 +1,6 @@
 //! Datagrams: requests that say how long they are and how long a reply they want, as over TCP, each in one datagram.
 
-use std::io::{Read as _, stdin};
+use std::io::stdin;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::num::NonZeroUsize;
 use std::thread;
@@ -38,7 +38,7 @@ pub struct Plan {
     pub port: u16,
     /// Sockets at the same time.
     pub concurrency: NonZeroUsize,
-    /// After the requests the sockets stay open until standard input ends.
+    /// After the requests the sockets stay open until standard input ends; each line on it is as many requests again.
     pub hold: bool,
 }
 
@@ -123,12 +123,9 @@ impl Plan {
         Ok(socket)
     }
 
-    fn use_one(&self, buffer: &mut [u8]) -> Result<(UdpSocket, Tally)> {
-        let socket = self.open()?;
-        let mut tally = Tally {
-            connections: 1,
-            ..Tally::default()
-        };
+    /// All requests of one socket.
+    fn exchange(&self, socket: &UdpSocket, buffer: &mut [u8]) -> Result<Tally> {
+        let mut tally = Tally::default();
         let mut request = vec![0x5a; usize::try_from(self.send)?];
         let header = Header {
             request: self.send,
@@ -154,7 +151,7 @@ impl Plan {
                 tally.bytes_received += got;
             }
         }
-        Ok((socket, tally))
+        Ok(tally)
     }
 }
 
@@ -166,8 +163,9 @@ pub fn client(plan: &Plan) -> Result<()> {
         let mut buffer = vec![0; LONGEST];
         let share = plan.sockets / workers + u64::from(worker < plan.sockets % workers);
         for _ in 0..share {
-            let (socket, tally) = plan.use_one(&mut buffer)?;
-            sum += tally;
+            let socket = plan.open()?;
+            sum += plan.exchange(&socket, &mut buffer)?;
+            sum.connections += 1;
             if plan.hold {
                 open.push(socket);
             }
@@ -187,8 +185,12 @@ pub fn client(plan: &Plan) -> Result<()> {
         Ok(())
     })?;
     println!("{}", sum.to_json());
-    if plan.hold {
-        stdin().read_to_end(&mut Vec::new())?;
+    let mut buffer = vec![0; LONGEST];
+    for _line in stdin().lines().take(if plan.hold { usize::MAX } else { 0 }) {
+        for socket in &open {
+            sum += plan.exchange(socket, &mut buffer)?;
+        }
+        println!("{}", sum.to_json());
     }
     Ok(())
 }
@@ -197,6 +199,7 @@ pub fn client(plan: &Plan) -> Result<()> {
 pub fn server(mut flags: Flags) -> Result<()> {
     let listen: SocketAddr = flags.required("--listen")?;
     let group: Option<Ipv4Addr> = flags.optional("--join")?;
+    let peek = flags.switch("--peek")?;
     flags.finish()?;
     let socket = UdpSocket::bind(listen).context("open the socket")?;
     if let Some(group) = group {
@@ -210,6 +213,9 @@ pub fn server(mut flags: Flags) -> Result<()> {
     let mut buffer = vec![0; LONGEST];
     let reply = vec![0xa5; LONGEST];
     loop {
+        if peek {
+            socket.peek_from(&mut buffer)?;
+        }
         let (length, from) = socket.recv_from(&mut buffer)?;
         let header = buffer[..length].first_chunk().context("a short request")?;
         let header = Header::from_bytes(*header)?;
