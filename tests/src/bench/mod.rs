@@ -6,12 +6,14 @@
 pub(crate) mod bpf;
 mod cpu;
 mod crowd;
+mod datagrams;
 mod fdinfo;
 mod machine;
 mod options;
 mod others;
 mod random;
 mod ratio;
+mod rounds;
 mod row;
 mod scale;
 mod stats;
@@ -27,6 +29,8 @@ mod ingest;
 mod new_edge;
 mod request_response;
 mod short_connections;
+mod udp_cost;
+mod udp_ways;
 
 use std::process::ExitCode;
 
@@ -45,7 +49,7 @@ struct Measurement {
 }
 
 /// All of them, in the order of the table.
-const ALL: [Measurement; 8] = [
+const ALL: [Measurement; 10] = [
     Measurement {
         name: "bpf-connection",
         about: "BPF time of a TCP connection, both ends, from connect to close",
@@ -65,6 +69,16 @@ const ALL: [Measurement; 8] = [
         name: "request-response",
         about: "requests a second on open connections, with and without the agent",
         run: request_response::run,
+    },
+    Measurement {
+        name: "udp-ways",
+        about: "ways to see UDP: how often a program would run, and what that costs TCP",
+        run: udp_ways::run,
+    },
+    Measurement {
+        name: "udp-cost",
+        about: "requests over TCP and over UDP with each mode of --udp, and BPF time of a datagram",
+        run: udp_cost::run,
     },
     Measurement {
         name: "completeness",
