@@ -16,5 +16,5 @@ pub use kernel::{Found, Maps, Socket};
 pub use life::{on_state_change, state};
 pub use readout::live_socket;
 pub use turns::{Change, Turns};
-pub use udp::{Count, Event, Talks, UdpSocket, on_message, on_open, on_refused, on_release};
+pub use udp::{Count, Event, Talks, UdpSocket, on_message, on_refused, on_socket};
 pub use update::Update;

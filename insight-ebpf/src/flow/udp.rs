@@ -49,8 +49,6 @@ pub trait Talks: Maps {
     fn talk<T>(&self, with: &Conversation, look: impl FnOnce(&mut Talk) -> T) -> Option<T>;
     /// Keeps what is known of a conversation.
     fn remember(&self, with: &Conversation, talk: &Talk);
-    /// Ends a conversation.
-    fn forget(&self, with: &Conversation);
     /// Whether the socket may be older than the counting, and that not so long ago that it does not matter.
     fn may_be_older(&self, socket: u64) -> bool;
     /// Notes that the socket is older than the counting.
@@ -120,7 +118,7 @@ pub fn on_message<M: Talks, S: UdpSocket>(
     let conversation = between(socket, address, port);
     let now = maps.now();
     if !follow(maps, &conversation, now, count) {
-        begin(maps, socket, conversation, (event, now), count, true);
+        begin(maps, socket, conversation, (event, now), count);
     }
 }
 
@@ -131,29 +129,13 @@ pub fn on_refused<M: Talks, S: UdpSocket>(maps: &M, socket: &S, (address, port):
     follow(maps, &conversation, maps.now(), Count::Refused);
 }
 
-/// Takes an open socket, where connected ones show nothing of their datagrams.
+/// Takes a socket that is open, or is closed just now, where connected ones show nothing of their datagrams.
 #[inline(always)]
-pub fn on_open<M: Talks, S: UdpSocket>(maps: &M, socket: &S) {
+pub fn on_socket<M: Talks, S: UdpSocket>(maps: &M, socket: &S) {
     if let Some((address, port)) = socket.connected()
         && socket.has_heard()
     {
         on_message(maps, socket, (address, port), Event::Heard, Count::Nothing);
-    }
-}
-
-/// Takes a socket that is closed, where connected ones show nothing of their datagrams.
-#[inline(always)]
-pub fn on_release<M: Talks, S: UdpSocket>(maps: &M, socket: &S) {
-    let Some((address, port)) = socket.connected() else {
-        return;
-    };
-    let conversation = between(socket, address, port);
-    let now = maps.now();
-    if follow(maps, &conversation, now, Count::Nothing) {
-        maps.forget(&conversation);
-    } else if socket.has_heard() {
-        let seen = (Event::Heard, now);
-        begin(maps, socket, conversation, seen, Count::Nothing, false);
     }
 }
 
@@ -212,7 +194,6 @@ fn begin<M: Talks, S: UdpSocket>(
     mut with: Conversation,
     (event, now): (Event, u64),
     count: Count,
-    goes_on: bool,
 ) {
     if !socket.in_scope() {
         return;
@@ -237,13 +218,11 @@ fn begin<M: Talks, S: UdpSocket>(
         maps.add(entry, &count.update(1));
     }
     talk.flow.generation = 0;
-    if goes_on {
+    maps.remember(&with, &talk);
+    if event == Event::Sent && is_group(&with.remote) {
+        // Whoever answers does so from an address of its own.
+        (with.remote, with.remote_port) = (NOWHERE, 0);
         maps.remember(&with, &talk);
-        if event == Event::Sent && is_group(&with.remote) {
-            // Whoever answers does so from an address of its own.
-            (with.remote, with.remote_port) = (NOWHERE, 0);
-            maps.remember(&with, &talk);
-        }
     }
 }
 

@@ -47,11 +47,6 @@ impl Talks for KernelMaps {
     }
 
     #[inline(always)]
-    fn forget(&self, with: &Conversation) {
-        let _gone = CONVERSATIONS.remove(with);
-    }
-
-    #[inline(always)]
     fn may_be_older(&self, socket: u64) -> bool {
         // SAFETY: reads a static.
         let loaded = unsafe { read_volatile(&raw const SETTINGS.loaded_ns) };

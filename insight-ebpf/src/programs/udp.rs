@@ -11,7 +11,7 @@ use aya_ebpf::macros::{btf_tracepoint, cgroup_sock, cgroup_sock_addr};
 use aya_ebpf::programs::{BtfTracePointContext, SockAddrContext, SockContext};
 use insight_ebpf::abi::{UDP_BYTES, UDP_EDGES, UDP_OFF};
 use insight_ebpf::flow::{
-    Count, Event, Talks as _, UdpSocket as _, on_message, on_open, on_refused, on_release,
+    Count, Event, Talks as _, UdpSocket as _, on_message, on_refused, on_socket,
 };
 
 use super::maps::KernelMaps;
@@ -56,7 +56,7 @@ pub(crate) fn udp_release(context: SockContext) -> i32 {
     }
     let sk = number(context.sock.cast()) as *mut c_void;
     if is_udp::<Probed>(sk) {
-        on_release(&KernelMaps, &KernelUdp::<Probed>::at(sk));
+        on_socket(&KernelMaps, &KernelUdp::<Probed>::at(sk));
     }
     ALLOW
 }
@@ -96,7 +96,7 @@ pub(super) fn opened(sk: *mut c_void) {
         KernelMaps.is_older(socket.address());
     }
     if mode == UDP_EDGES {
-        on_open(&KernelMaps, &socket);
+        on_socket(&KernelMaps, &socket);
     }
 }
 

@@ -1,8 +1,10 @@
 //! Datagrams: requests that say how long they are and how long a reply they want, as over TCP, each in one datagram.
 
+use std::collections::HashSet;
 use std::io::stdin;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::num::NonZeroUsize;
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
@@ -158,6 +160,7 @@ impl Plan {
 /// Runs a client, and prints what it did.
 pub fn client(plan: &Plan) -> Result<()> {
     let workers = u64::try_from(plan.concurrency.get())?;
+    let ports = Mutex::new(HashSet::new());
     let work = |worker: u64| -> Result<(Vec<UdpSocket>, Tally)> {
         let (mut open, mut sum) = (Vec::new(), Tally::default());
         let mut buffer = vec![0; LONGEST];
@@ -165,7 +168,10 @@ pub fn client(plan: &Plan) -> Result<()> {
         for _ in 0..share {
             let socket = plan.open()?;
             sum += plan.exchange(&socket, &mut buffer)?;
-            sum.connections += 1;
+            let port = socket.local_addr()?.port();
+            // A port that the kernel gives twice is one conversation that goes on.
+            let is_new = ports.lock().is_ok_and(|mut ports| ports.insert(port));
+            sum.connections += u64::from(is_new);
             if plan.hold {
                 open.push(socket);
             }
@@ -175,7 +181,12 @@ pub fn client(plan: &Plan) -> Result<()> {
     let (mut open, mut sum) = (Vec::new(), Tally::default());
     thread::scope(|scope| -> Result<()> {
         let running: Vec<_> = (0..workers)
-            .map(|worker| scope.spawn(move || work(worker)))
+            .map(|worker| {
+                scope.spawn({
+                    let work = &work;
+                    move || work(worker)
+                })
+            })
             .collect();
         for worker in running {
             let (sockets, tally) = worker.join().map_err(|_| anyhow!("a worker panicked"))??;
