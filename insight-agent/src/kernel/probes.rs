@@ -149,8 +149,16 @@ impl Probe {
     /// This probe, with the reason why it does not run.
     #[must_use]
     pub(super) fn fails(self, error: &anyhow::Error) -> Self {
+        let needed = if self.hook.starts_with("cgroup/") {
+            capabilities::CGROUP_PROGRAMS
+        } else {
+            capabilities::PROGRAMS
+        };
         Self {
-            reason: Some(explain(&format!("{error:#}"), &capabilities::missing())),
+            reason: Some(explain(
+                &format!("{error:#}"),
+                &capabilities::missing(needed),
+            )),
             ..self
         }
     }

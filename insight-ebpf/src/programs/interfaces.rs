@@ -7,32 +7,48 @@ use super::socket::{OFFSETS, constant, probe};
 use super::udp_socket::{is_mapped, mapped};
 
 /// Interfaces that are looked at; those of a host's pods come after its own.
-const DEVICES: u32 = 16;
+const DEVICES: u32 = 8;
 /// Addresses of each.
 const ADDRESSES: u32 = 4;
 
 /// The best one so far.
 struct Best {
-    address: [u32; 4],
-    /// Bits that it has in common with the other end, and one more; 0: there is none yet.
+    /// Where the kernel keeps it; 0: there is none yet.
+    entry: u64,
+    /// Bits that it has in common with the other end, and two more.
     rank: u32,
 }
 
 /// The address that is used for `remote`; zeroes if there is none.
 #[inline(always)]
 pub(super) fn source(net: u64, remote: &[u32; 4]) -> [u32; 4] {
-    let is_v4 = is_mapped(remote);
-    // Whoever talks to a loopback address does so from the first of them.
-    if is_v4 && u32::from_be(remote[3]) >> 24 == 127 {
-        return mapped(0x7f00_0001_u32.to_be());
+    if is_mapped(remote) {
+        // Whoever talks to a loopback address does so from the first of them.
+        if u32::from_be(remote[3]) >> 24 == 127 {
+            return mapped(0x7f00_0001_u32.to_be());
+        }
+        let entry = interface_v4(net, u64::from(remote[3]));
+        return match field::<u32>(entry, &OFFSETS.ifa_local) {
+            0 => [0; 4],
+            address => mapped(address),
+        };
     }
-    if !is_v4 && remote[0] == 0 && remote[1] == 0 && remote[2] == 0 {
+    if remote[0] == 0 && remote[1] == 0 && remote[2] == 0 {
         return [0, 0, 0, 1_u32.to_be()];
     }
-    let mut best = Best {
-        address: [0; 4],
-        rank: 0,
-    };
+    let both =
+        |one: u32, other: u32| u64::from(u32::from_be(one)) << 32 | u64::from(u32::from_be(other));
+    let entry = interface_v6(net, both(remote[0], remote[1]), both(remote[2], remote[3]));
+    field(entry, &OFFSETS.if_addr)
+}
+
+/// Where the kernel keeps the IPv4 address that is used for `remote`, network order; 0 if there is none. A function that the verifier looks at
+/// by itself, once: its loops would multiply with the ways to it.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn interface_v4(net: u64, remote: u64) -> u64 {
+    let remote = remote as u32;
+    let mut best = Best { entry: 0, rank: 0 };
     let head = net.wrapping_add(constant(&OFFSETS.net_devices) as u64);
     let mut link = follow(head);
     for _ in 0..DEVICES {
@@ -40,87 +56,85 @@ pub(super) fn source(net: u64, remote: &[u32; 4]) -> [u32; 4] {
             break;
         }
         let device = link.wrapping_sub(constant(&OFFSETS.dev_list) as u64);
-        if is_v4 {
-            addresses_v4(device, remote[3], &mut best);
+        let inet = pointer(device, &OFFSETS.ip_ptr);
+        let mut entry = if inet == 0 {
+            0
         } else {
-            addresses_v6(device, remote, &mut best);
+            pointer(inet, &OFFSETS.ifa_list)
+        };
+        for _ in 0..ADDRESSES {
+            if entry == 0 {
+                break;
+            }
+            let address: u32 = field(entry, &OFFSETS.ifa_local);
+            let mask: u32 = field(entry, &OFFSETS.ifa_mask);
+            let rank = if address == remote {
+                u32::MAX
+            } else if (address ^ remote) & mask == 0 {
+                2 + u32::from_be(mask).count_ones()
+            } else {
+                1
+            };
+            // The loopback's own comes first, and is used for itself only.
+            if rank > best.rank && u32::from_be(address) >> 24 != 127 {
+                best = Best { entry, rank };
+            }
+            entry = pointer(entry, &OFFSETS.ifa_next);
         }
         link = follow(link);
     }
-    best.address
+    best.entry
 }
 
-#[inline(always)]
-fn addresses_v4(device: u64, remote: u32, best: &mut Best) {
-    let inet = pointer(device, &OFFSETS.ip_ptr);
-    if inet == 0 {
-        return;
-    }
-    let mut entry = pointer(inet, &OFFSETS.ifa_list);
-    for _ in 0..ADDRESSES {
-        if entry == 0 {
-            break;
-        }
-        let address: u32 = field(entry, &OFFSETS.ifa_local);
-        let mask: u32 = field(entry, &OFFSETS.ifa_mask);
-        let rank = if address == remote {
-            u32::MAX
-        } else if (address ^ remote) & mask == 0 {
-            2 + u32::from_be(mask).count_ones()
-        } else {
-            1
-        };
-        // The loopback's own comes first, and is used for itself only.
-        if rank > best.rank && u32::from_be(address) >> 24 != 127 {
-            (best.rank, best.address) = (rank, mapped(address));
-        }
-        entry = pointer(entry, &OFFSETS.ifa_next);
-    }
-}
-
-#[inline(always)]
-fn addresses_v6(device: u64, remote: &[u32; 4], best: &mut Best) {
-    let inet = pointer(device, &OFFSETS.ip6_ptr);
-    if inet == 0 {
-        return;
-    }
-    let head = inet.wrapping_add(constant(&OFFSETS.addr_list) as u64);
+/// The same for IPv6: the remote address in two halves, host order.
+#[inline(never)]
+#[unsafe(no_mangle)]
+extern "C" fn interface_v6(net: u64, remote_high: u64, remote_low: u64) -> u64 {
+    let mut best = Best { entry: 0, rank: 0 };
+    let head = net.wrapping_add(constant(&OFFSETS.net_devices) as u64);
     let mut link = follow(head);
-    for _ in 0..ADDRESSES {
+    for _ in 0..DEVICES {
         if link == 0 || link == head {
             break;
         }
-        let entry = link.wrapping_sub(constant(&OFFSETS.if_list) as u64);
-        let address: [u32; 4] = field(entry, &OFFSETS.if_addr);
-        let prefix: u32 = field(entry, &OFFSETS.prefix_len);
-        let rank = if address == *remote {
-            u32::MAX
-        } else if begins_alike(&address, remote, prefix & 0x7f) {
-            2 + (prefix & 0x7f)
-        } else {
-            u32::from(!is_link_local(&address))
-        };
-        if rank > best.rank && (address[0] != 0 || address[1] != 0) {
-            (best.rank, best.address) = (rank, address);
+        let device = link.wrapping_sub(constant(&OFFSETS.dev_list) as u64);
+        let inet = pointer(device, &OFFSETS.ip6_ptr);
+        let addresses = inet.wrapping_add(constant(&OFFSETS.addr_list) as u64);
+        let mut next = if inet == 0 { 0 } else { follow(addresses) };
+        for _ in 0..ADDRESSES {
+            if next == 0 || next == addresses {
+                break;
+            }
+            let entry = next.wrapping_sub(constant(&OFFSETS.if_list) as u64);
+            let [high, low]: [u64; 2] = field(entry, &OFFSETS.if_addr);
+            let (high, low) = (u64::from_be(high), u64::from_be(low));
+            let prefix = field::<u32>(entry, &OFFSETS.prefix_len) & 0x7f;
+            let (high_differs, low_differs) = (high ^ remote_high, low ^ remote_low);
+            let rank = if high_differs | low_differs == 0 {
+                u32::MAX
+            } else if begins_alike(high_differs, low_differs, prefix) {
+                2 + prefix
+            } else {
+                // A link's own address is used on the link only.
+                u32::from(high >> 54 != 0xfe80 >> 6)
+            };
+            // The loopback's own begins with zeroes.
+            if rank > best.rank && high != 0 {
+                best = Best { entry, rank };
+            }
+            next = follow(next);
         }
         link = follow(link);
     }
+    best.entry
 }
 
+/// Whether so many bits are the same, of those that differ. Few branches: the verifier follows each.
 #[inline(always)]
-fn is_link_local(address: &[u32; 4]) -> bool {
-    u32::from_be(address[0]) >> 22 == 0xfe80 >> 6
-}
-
-/// Whether so many bits are the same. Few branches: the verifier follows each.
-#[inline(always)]
-fn begins_alike(one: &[u32; 4], other: &[u32; 4], bits: u32) -> bool {
-    let differs = |word: usize| u64::from(u32::from_be(one[word] ^ other[word]));
-    let high = differs(0) << 32 | differs(1);
+fn begins_alike(high: u64, low: u64, bits: u32) -> bool {
     if bits <= 64 {
         return bits == 0 || high >> (64_u32.wrapping_sub(bits) & 63) == 0;
     }
-    let low = differs(2) << 32 | differs(3);
     high == 0 && low >> (128_u32.wrapping_sub(bits) & 63) == 0
 }
 

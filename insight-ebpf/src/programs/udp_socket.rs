@@ -5,7 +5,7 @@ use core::ffi::c_void;
 use insight_ebpf::flow::{Socket, UdpSocket};
 
 use super::interfaces;
-use super::socket::{AF_INET, KernelSocket, OFFSETS, Reading, constant, load};
+use super::socket::{AF_INET, KernelSocket, OFFSETS, Probed, Reading, constant, load};
 
 const AF_INET6: u16 = 10;
 const SOCK_DGRAM: u16 = 2;
@@ -101,8 +101,8 @@ impl<R: Reading> UdpSocket for KernelUdp<R> {
 
     #[inline(always)]
     fn source(&self, remote: &Address) -> Address {
-        let net = load!(R, self.sk, skc_net, *mut c_void);
-        interfaces::source(net as u64, remote)
+        // A number also to the verifier, as the function wants it.
+        interfaces::source(load!(Probed, self.sk, skc_net, u64), remote)
     }
 }
 
