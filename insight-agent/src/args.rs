@@ -122,6 +122,10 @@ pub struct RunArgs {
     /// The same for IPv6; 128: all [env: INSIGHT_PREFIX_V6] [default: 48]
     #[arg(long, value_name = "BITS")]
     pub prefix_v6: Option<String>,
+    /// How much of UDP to count: 'edges', who talks to whom, at no cost for TCP's messages; 'bytes', datagrams and bytes too, which
+    /// runs two short programs for each message of TCP as well (Linux 6.3); or 'off' [env: INSIGHT_UDP] [default: edges]
+    #[arg(long, value_name = "off|edges|bytes")]
+    pub udp: Option<String>,
     /// A folder in a BPF file system where maps and programs are pinned, so that the kernel goes on counting without an agent and a
     /// restart, an upgrade or a crash loses nothing; 'off' detaches everything when the agent ends [env: INSIGHT_PIN_DIR] [default:
     /// /sys/fs/bpf/insight]

@@ -17,6 +17,7 @@ use crate::args::RunArgs;
 use crate::boot;
 use crate::cgroups::Mounts;
 use crate::cgroups::mount::V1;
+use crate::kernel::Udp;
 use layers::Layers;
 
 /// What `run` needs to know.
@@ -42,6 +43,8 @@ pub struct Config {
     pub flow_idle: Duration,
     /// Bits that are kept of the address of a server's client outside of the cluster: IPv4, IPv6.
     pub prefixes: (u8, u8),
+    /// How much of UDP is counted.
+    pub udp: Udp,
     /// The folder where maps and links are pinned; none: they go with the agent.
     pub pin_dir: Option<PathBuf>,
     /// Whether to count how long threads wait for a CPU.
@@ -108,6 +111,7 @@ impl Config {
                 layers.check(Setting::PrefixV4, |bits| check::prefix(bits, 32, "24"))?,
                 layers.check(Setting::PrefixV6, |bits| check::prefix(bits, 128, "48"))?,
             ),
+            udp: layers.check(Setting::Udp, check::udp)?,
             pin_dir: layers.check(Setting::PinDir, check::pin_dir)?,
             sched: layers.check(Setting::Sched, check::switch)?,
             log: layers.check(Setting::Log, check::log)?,

@@ -34,6 +34,7 @@ pub fn edge(edge: &v1::Edge) -> Value {
         "last_seen": time(edge.last_seen.as_ref()),
         "client_view": edge.client_view.as_ref().map(view),
         "server_view": edge.server_view.as_ref().map(view),
+        "role_unknown": edge.role_unknown,
     })
 }
 
@@ -153,6 +154,8 @@ fn view(view: &v1::EdgeView) -> Value {
         "resets": view.resets,
         "bytes_retransmitted": view.bytes_retransmitted,
         "syn_retransmits": view.syn_retransmits,
+        "messages_sent": view.messages_sent,
+        "messages_received": view.messages_received,
     });
     for (name, times) in [("rtt", view.rtt), ("connect", view.connect)] {
         json[name] = times.map_or(Value::Null, |times| {
@@ -219,12 +222,15 @@ mod tests {
                     p99_us: 13,
                 }),
                 connect: None,
+                messages_sent: 14,
+                messages_received: 15,
             }),
             server_view: None,
+            role_unknown: false,
         }
     }
 
-    const EDGE: &str = r#"{"id":"00ff00ff00ff00ff","client":"unit:n1/a.service","server":"external:192.0.2.7","protocol":"tcp","port":7001,"dialed":["10.96.0.1:80"],"first_seen":"2026-01-31T12:00:00.000Z","last_seen":"2026-01-31T12:00:01.250Z","client_view":{"connections_opened":3,"connections_closed":2,"connections_failed":10,"active":1,"bytes_sent":18446744073709551615,"bytes_received":5,"retransmits":6,"failures":{"refused":1,"timed_out":2,"unreachable":3,"other":4},"resets":7,"bytes_retransmitted":8,"syn_retransmits":9,"rtt":{"count":10,"p50_us":11,"p90_us":12,"p99_us":13},"connect":null},"server_view":null}"#;
+    const EDGE: &str = r#"{"id":"00ff00ff00ff00ff","client":"unit:n1/a.service","server":"external:192.0.2.7","protocol":"tcp","port":7001,"dialed":["10.96.0.1:80"],"first_seen":"2026-01-31T12:00:00.000Z","last_seen":"2026-01-31T12:00:01.250Z","client_view":{"connections_opened":3,"connections_closed":2,"connections_failed":10,"active":1,"bytes_sent":18446744073709551615,"bytes_received":5,"retransmits":6,"failures":{"refused":1,"timed_out":2,"unreachable":3,"other":4},"resets":7,"bytes_retransmitted":8,"syn_retransmits":9,"messages_sent":14,"messages_received":15,"rtt":{"count":10,"p50_us":11,"p90_us":12,"p99_us":13},"connect":null},"server_view":null,"role_unknown":false}"#;
 
     #[test]
     fn an_edge_keeps_the_order_of_its_keys() {

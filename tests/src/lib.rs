@@ -10,6 +10,7 @@ pub mod bpf;
 pub mod cgroup;
 pub mod churn;
 pub mod containers;
+pub mod datagrams;
 pub mod demo;
 pub mod fake_agent;
 pub mod ftrace;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use insight_tests::load::client::Plan;
 use insight_tests::needs_root;
 use insight_tests::product::{Agent, Aggregator, program, run_once};
-use insight_tests::reader::Counts;
+use insight_tests::reader::{Counts, http};
 use insight_tests::traffic::{Held, at, run_client, serve};
 use insight_tests::world::{NODE, Pods, Product};
 use serde_json::Value;
@@ -33,6 +33,21 @@ fn two_capabilities(pods: &Pods) -> Result<()> {
     let starter = confined(",+bpf,+perfmon");
     let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
     let agent = Agent::started_by(&starter, &aggregator, NODE, &pods.root, "300ms")?;
+    // UDP's programs belong to cgroups, and need one more.
+    let status: Value = serde_json::from_str(&http::get_ok(agent.http_port, "/status")?)?;
+    let probes = status["probes"].as_array().context("probes")?;
+    let udp = probes.iter().filter(|probe| {
+        let hook = probe["hook"].as_str();
+        hook.is_some_and(|hook| hook.starts_with("cgroup/"))
+    });
+    let reasons: Vec<&str> = udp.filter_map(|probe| probe["reason"].as_str()).collect();
+    ensure!(
+        reasons.len() == 2
+            && reasons
+                .iter()
+                .all(|reason| reason.starts_with("missing CAP_NET_ADMIN: ")),
+        "{status}"
+    );
     let product = Product::of(aggregator, agent)?;
     let _serving = serve(&pods.server, PORT)?;
     let to = at(pods.server.addresses.v4, PORT);

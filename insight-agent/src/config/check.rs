@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::setting::DEFAULT_PIN_DIR;
 use crate::cgroups::Mounts;
+use crate::kernel::Udp;
 
 /// Shorter would spend more on reading than on counting.
 pub(crate) const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -148,6 +149,15 @@ pub(super) fn max_flows(text: &str) -> Result<u32, String> {
     match text.trim().parse() {
         Ok(flows) if (MIN_FLOWS..=MAX_FLOWS).contains(&flows) => Ok(flows),
         _ => Err(wanted),
+    }
+}
+
+pub(super) fn udp(text: &str) -> Result<Udp, String> {
+    match text {
+        "off" => Ok(Udp::Off),
+        "edges" => Ok(Udp::Edges),
+        "bytes" => Ok(Udp::Bytes),
+        _ => Err("it must be off, edges or bytes".to_owned()),
     }
 }
 

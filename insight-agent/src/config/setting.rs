@@ -26,6 +26,8 @@ pub enum Setting {
     PrefixV4,
     /// `--prefix-v6`.
     PrefixV6,
+    /// `--udp`.
+    Udp,
     /// `--pin-dir`.
     PinDir,
     /// `--sched`.
@@ -36,7 +38,7 @@ pub enum Setting {
 
 impl Setting {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Aggregator,
         Self::NodeName,
         Self::CgroupRoot,
@@ -46,6 +48,7 @@ impl Setting {
         Self::FlowIdle,
         Self::PrefixV4,
         Self::PrefixV6,
+        Self::Udp,
         Self::PinDir,
         Self::Sched,
         Self::Log,
@@ -63,6 +66,7 @@ impl Setting {
             Self::FlowIdle => "flow_idle",
             Self::PrefixV4 => "prefix_v4",
             Self::PrefixV6 => "prefix_v6",
+            Self::Udp => "udp",
             Self::PinDir => "pin_dir",
             Self::Sched => "sched",
             Self::Log => "log",
@@ -90,6 +94,7 @@ impl Setting {
             Self::FlowIdle => "10m",
             Self::PrefixV4 => "24",
             Self::PrefixV6 => "48",
+            Self::Udp => "edges",
             Self::PinDir => DEFAULT_PIN_DIR,
             Self::Sched => "off",
             Self::Log => "info",
@@ -107,6 +112,7 @@ impl Setting {
             Self::FlowIdle => args.flow_idle.as_ref(),
             Self::PrefixV4 => args.prefix_v4.as_ref(),
             Self::PrefixV6 => args.prefix_v6.as_ref(),
+            Self::Udp => args.udp.as_ref(),
             Self::PinDir => args.pin_dir.as_ref(),
             Self::Sched => args.sched.as_ref(),
             Self::Log => args.log.as_ref(),

@@ -38,6 +38,8 @@ pub(super) struct Account {
     batched_active: u64,
     /// When a batch had it.
     mentioned: Option<Instant>,
+    /// Whether its connections are conversations, of UDP.
+    talks: bool,
     /// Connections that must be older than the agent, known without a readout only.
     older: u64,
     /// How many more were closed than opened, as the last reading says.
@@ -58,6 +60,7 @@ impl Account {
             active: 0,
             batched_active: 0,
             mentioned: None,
+            talks: false,
             older: 0,
             excess: 0,
         }
@@ -123,6 +126,15 @@ impl Account {
         self.active = (opened + self.older).saturating_sub(closed);
     }
 
+    /// Takes how many conversations go on.
+    pub(super) fn talk(&mut self, conversations: u64, now: Instant) {
+        self.active = conversations;
+        self.talks = true;
+        if conversations > 0 {
+            self.busy = now;
+        }
+    }
+
     /// Takes the entry between two full readings.
     pub(super) fn appeared(&mut self, entry: &FlowEntry, baseline: &Moved, now: Instant) {
         let before = self.total.0;
@@ -157,7 +169,8 @@ impl Account {
     /// Since when nothing has happened, if it can be removed: everything is batched, and no connection is open.
     pub(super) fn idle_since(&self) -> Option<Instant> {
         let totals = &self.total.0;
-        let is_over = self.active == 0 && totals.opened <= totals.closed;
+        // Conversations are not closed.
+        let is_over = self.active == 0 && (self.talks || totals.opened <= totals.closed);
         (is_over && self.retired.is_none() && self.total == self.batched).then_some(self.busy)
     }
 

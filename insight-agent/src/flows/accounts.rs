@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use insight_ebpf::abi::{Baseline, FlowEntry, FlowKey, FlowTotals, Moved, Watermark};
+use insight_ebpf::abi::{Baseline, FlowEntry, FlowKey, FlowTotals, Moved, PROTOCOL_UDP, Watermark};
 
 use super::account::Account;
 use super::live::{Live, LiveFlow};
@@ -78,6 +78,16 @@ impl Accounts {
             }
             account.reading == self.reading
         });
+    }
+
+    /// Takes the conversations that go on: what is open of UDP's flows.
+    pub fn talking(&mut self, conversations: &HashMap<FlowKey, u64>) {
+        let now = Instant::now();
+        for (key, account) in &mut self.flows {
+            if key.protocol == PROTOCOL_UDP {
+                account.talk(conversations.get(key).copied().unwrap_or(0), now);
+            }
+        }
     }
 
     /// Takes the closed totals of a flow that has just appeared, between two full readings.

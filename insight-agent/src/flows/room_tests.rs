@@ -49,6 +49,25 @@ fn a_flow_is_idle_when_nothing_of_it_is_open_or_unreported() {
 }
 
 #[test]
+fn conversations_keep_a_flow_until_nobody_says_anything() {
+    let later = Instant::now() + Duration::from_secs(61);
+    let mut accounts = Accounts::default();
+    let key = FlowKey {
+        protocol: PROTOCOL_UDP,
+        ..KEY
+    };
+    let (_, entry) = closed(5, 0, 0)[0];
+    let mut read = |conversations: &[(FlowKey, u64)]| {
+        read(&mut accounts, &[(key, entry)], None);
+        accounts.talking(&conversations.iter().copied().collect());
+        let active = take(&mut accounts).map(|(_, active)| active);
+        (active, accounts.idle(later, POLICY))
+    };
+    assert_eq!(read(&[(key, 3)]), (Some(3), vec![]));
+    assert_eq!(read(&[]), (Some(0), vec![key]));
+}
+
+#[test]
 fn a_map_that_is_nearly_full_gives_up_idle_flows_early() {
     let mut accounts = Accounts::default();
     let soon = || Instant::now() + Duration::from_secs(3);

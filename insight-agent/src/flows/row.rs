@@ -4,7 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::net::Ipv6Addr;
 
-use insight_ebpf::abi::{FlowKey, PROTOCOL_TCP, ROLE_CLIENT, ROLE_SERVER};
+use insight_ebpf::abi::{
+    FlowKey, PROTOCOL_TCP, PROTOCOL_UDP, ROLE_CLIENT, ROLE_SERVER, ROLE_UNKNOWN_LOCAL,
+    ROLE_UNKNOWN_REMOTE,
+};
 use insight_proto::v1::{Endpoint, FlowColumns, Protocol, Role};
 
 use super::totals::Totals;
@@ -75,6 +78,8 @@ impl Columns {
         columns.resets.push(added.resets);
         columns.bytes_retransmitted.push(added.bytes_retransmitted);
         columns.syn_retransmits.push(added.syn_retransmits);
+        columns.messages_sent.push(added.messages_sent);
+        columns.messages_received.push(added.messages_received);
         columns.rtt.extend(added.rtt);
         columns.connect.extend(added.connect);
     }
@@ -99,6 +104,7 @@ impl Columns {
 fn protocol(number: u8) -> Protocol {
     match number {
         PROTOCOL_TCP => Protocol::Tcp,
+        PROTOCOL_UDP => Protocol::Udp,
         _ => Protocol::Unspecified,
     }
 }
@@ -107,6 +113,8 @@ fn role(role: u8) -> Role {
     match role {
         ROLE_CLIENT => Role::Client,
         ROLE_SERVER => Role::Server,
+        ROLE_UNKNOWN_REMOTE => Role::UnknownRemotePort,
+        ROLE_UNKNOWN_LOCAL => Role::UnknownLocalPort,
         _ => Role::Unspecified,
     }
 }

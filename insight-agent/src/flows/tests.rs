@@ -1,7 +1,8 @@
 use std::time::Instant;
 
 use insight_ebpf::abi::{
-    self, FlowEntry, FlowKey, FlowTotals, LiveSocket, PROTOCOL_TCP, ROLE_CLIENT, ROLE_SERVER,
+    self, FlowEntry, FlowKey, FlowTotals, LiveSocket, PROTOCOL_TCP, PROTOCOL_UDP, ROLE_CLIENT,
+    ROLE_SERVER,
 };
 
 use super::accounts::MENTION;

@@ -116,6 +116,8 @@ impl Totals {
             (&mut mine.resets, other.resets),
             (&mut mine.bytes_retransmitted, other.bytes_retransmitted),
             (&mut mine.syn_retransmits, other.syn_retransmits),
+            (&mut mine.messages_sent, other.messages_sent),
+            (&mut mine.messages_received, other.messages_received),
         ] {
             *mine = with(*mine, other);
         }

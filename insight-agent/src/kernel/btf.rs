@@ -78,6 +78,11 @@ impl<'a> Btf<'a> {
     /// Byte offset of a member such as `__sk_common.skc_net.net`, also through anonymous structs and unions; `None` if this
     /// kernel has no such struct or member.
     pub(super) fn offset(&self, name: &str, path: &str) -> Result<Option<u32>> {
+        Ok(self.bit_offset(name, path)?.map(|bits| bits / 8))
+    }
+
+    /// The same in bits.
+    pub(super) fn bit_offset(&self, name: &str, path: &str) -> Result<Option<u32>> {
         let Some(&id) = self.structs.get(name) else {
             return Ok(None);
         };
@@ -89,7 +94,7 @@ impl<'a> Btf<'a> {
             bits += offset;
             id = kind;
         }
-        Ok(Some(bits / 8))
+        Ok(Some(bits))
     }
 
     /// Offset in bits, and type, of a member.

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 /// Numbers from include/uapi/linux/capability.h.
-const CAPABILITIES: [(&str, u32); 3] =
-    [("CAP_BPF", 39), ("CAP_PERFMON", 38), ("CAP_SYS_ADMIN", 21)];
+const CAPABILITIES: [(&str, u32); 4] = [
+    ("CAP_BPF", 39),
+    ("CAP_PERFMON", 38),
+    ("CAP_SYS_ADMIN", 21),
+    ("CAP_NET_ADMIN", 12),
+];
 
 /// Each, and whether this process has it.
 pub(super) fn held() -> BTreeMap<&'static str, bool> {
@@ -12,14 +16,19 @@ pub(super) fn held() -> BTreeMap<&'static str, bool> {
     of(&status)
 }
 
-/// Those that counting needs and this process lacks. CAP_SYS_ADMIN includes both, as before Linux 5.8.
-pub(super) fn missing() -> Vec<&'static str> {
+/// What every program needs.
+pub(super) const PROGRAMS: &[&str] = &["CAP_BPF", "CAP_PERFMON"];
+/// What a cgroup's program that looks at addresses or sockets needs.
+pub(super) const CGROUP_PROGRAMS: &[&str] = &["CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN"];
+
+/// Those of the needed ones that this process lacks. CAP_SYS_ADMIN includes them all, as before Linux 5.8.
+pub(super) fn missing(needed: &[&'static str]) -> Vec<&'static str> {
     let held = held();
     if held["CAP_SYS_ADMIN"] {
         return Vec::new();
     }
-    let needed = ["CAP_BPF", "CAP_PERFMON"];
-    needed.into_iter().filter(|name| !held[name]).collect()
+    let needed = needed.iter().copied();
+    needed.filter(|name| !held[name]).collect()
 }
 
 fn of(status: &str) -> BTreeMap<&'static str, bool> {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Form, Kernel, LoadOptions, Probe, btf, capabilities, fields, tasks};
+use super::{Form, Kernel, LoadOptions, Probe, Udp, btf, capabilities, fields, tasks};
+use crate::cgroups::Mounts;
 
 /// Room for flows in a trial load; its maps live for a moment.
 const TRIAL_FLOWS: u32 = 64;
@@ -37,6 +38,11 @@ pub fn diagnose(btf: PathBuf) -> Diagnosis {
     let options = LoadOptions {
         scope_cgroup: 0,
         scope_level: 0,
+        cgroup_root: Mounts::read()
+            .ok()
+            .and_then(|mounts| Some(mounts.default_v2().ok()?.to_owned())),
+        udp: Udp::Bytes,
+        every_mode: true,
         max_flows: TRIAL_FLOWS,
         prefixes: (24, 48),
         btf: btf.clone(),

@@ -10,7 +10,7 @@ use super::btf::Btf;
 /// One field: its place in [`Offsets`], the struct, the member.
 type Field = (fn(&mut Offsets) -> &mut u32, &'static str, &'static str);
 
-const FIELDS: [Field; 25] = [
+const FIELDS: [Field; 39] = [
     (|o| &mut o.socket_sk, "socket", "sk"),
     (|o| &mut o.sk_type, "sock", "sk_type"),
     (|o| &mut o.sk_protocol, "sock", "sk_protocol"),
@@ -40,6 +40,24 @@ const FIELDS: [Field; 25] = [
     (|o| &mut o.hierarchy_id, "cgroup_root", "hierarchy_id"),
     (|o| &mut o.cgroup_level, "cgroup", "level"),
     (|o| &mut o.kn_id, "kernfs_node", "id"),
+    (|o| &mut o.skc_num, "sock_common", "skc_num"),
+    (
+        |o| &mut o.skc_incoming_cpu,
+        "sock_common",
+        "skc_incoming_cpu",
+    ),
+    (|o| &mut o.net_devices, "net", "dev_base_head.next"),
+    (|o| &mut o.dev_list, "net_device", "dev_list.next"),
+    (|o| &mut o.ip_ptr, "net_device", "ip_ptr"),
+    (|o| &mut o.ip6_ptr, "net_device", "ip6_ptr"),
+    (|o| &mut o.ifa_list, "in_device", "ifa_list"),
+    (|o| &mut o.ifa_next, "in_ifaddr", "ifa_next"),
+    (|o| &mut o.ifa_local, "in_ifaddr", "ifa_local"),
+    (|o| &mut o.ifa_mask, "in_ifaddr", "ifa_mask"),
+    (|o| &mut o.addr_list, "inet6_dev", "addr_list.next"),
+    (|o| &mut o.if_list, "inet6_ifaddr", "if_list.next"),
+    (|o| &mut o.if_addr, "inet6_ifaddr", "addr"),
+    (|o| &mut o.prefix_len, "inet6_ifaddr", "prefix_len"),
 ];
 
 /// A field that older kernels keep in another form.
@@ -168,6 +186,11 @@ pub(super) fn offsets(btf: &Btf<'_>) -> Result<Offsets> {
         };
         *place(&mut offsets) = offset;
     }
+    // Half a byte in older kernels, and a whole one in newer.
+    let Some(bits) = btf.bit_offset("sock", "sk_userlocks")? else {
+        bail!("this kernel has no sock.sk_userlocks; insight-agent needs Linux 5.10 or later");
+    };
+    (offsets.sk_userlocks, offsets.sk_userlocks_shift) = (bits / 8, bits % 8);
     for variant in &VARIANTS {
         let (name, member, older) = (variant.structure, variant.member, variant.older);
         let is_older = variant.is_older(btf)?;
@@ -200,6 +223,7 @@ mod tests {
         let filled = format!("{offsets:?}");
         let all = FIELDS.len() + 2 * VARIANTS.len();
         assert_eq!(filled.matches(": 1").count(), all, "{filled}");
-        assert_eq!(all, size_of::<Offsets>() / size_of::<u32>());
+        // And the two of sk_userlocks.
+        assert_eq!(all + 2, size_of::<Offsets>() / size_of::<u32>());
     }
 }

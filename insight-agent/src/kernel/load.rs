@@ -10,8 +10,9 @@ use aya::programs::links::FdLink;
 use aya::programs::{BtfTracePoint, Iter, TracePoint};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 use insight_ebpf::abi::{
-    FlowEntry, FlowKey, LiveSocket, PHASE_BASELINE, PHASE_COUNTING, PROTOCOL_TCP, ROLE_CLIENT,
-    ROLE_SERVER, SWITCH_OVERFLOWED, SWITCH_PHASE, Settings,
+    FlowEntry, FlowKey, LiveSocket, PHASE_BASELINE, PHASE_COUNTING, PHASE_NO_BASELINE,
+    PROTOCOL_TCP, PROTOCOL_UDP, ROLE_CLIENT, ROLE_SERVER, SWITCH_OVERFLOWED, SWITCH_PHASE,
+    Settings,
 };
 
 use super::evict::Retire;
@@ -20,6 +21,7 @@ use super::readout::Readout;
 use super::tasks::Tasks;
 use super::threads::{self, Charges};
 use super::turns::Turns;
+use super::udp::{Udp, monotonic_ns};
 use super::wire::Wire;
 use super::{Births, Doorbell, Probe, btf, fields, object, pins, system};
 
@@ -31,9 +33,11 @@ const CLOSING_TIME: Duration = Duration::from_millis(250);
 const CHANGES: &str = "inet_sock_set_state";
 
 /// The entries of the flow map for what finds no room in it.
-const CATCH_ALL: [FlowKey; 2] = [
+const CATCH_ALL: [FlowKey; 4] = [
     FlowKey::catch_all(ROLE_CLIENT, PROTOCOL_TCP),
     FlowKey::catch_all(ROLE_SERVER, PROTOCOL_TCP),
+    FlowKey::catch_all(ROLE_CLIENT, PROTOCOL_UDP),
+    FlowKey::catch_all(ROLE_SERVER, PROTOCOL_UDP),
 ];
 
 /// What to load.
@@ -43,6 +47,12 @@ pub struct LoadOptions {
     pub scope_cgroup: u64,
     /// Depth of that cgroup below the cgroup v2 root; 0 counts all.
     pub scope_level: u32,
+    /// The directory of that cgroup.
+    pub cgroup_root: Option<PathBuf>,
+    /// How much of UDP is counted.
+    pub udp: Udp,
+    /// Whether programs of all of UDP's modes are tried.
+    pub every_mode: bool,
     /// Room in the flow map.
     pub max_flows: u32,
     /// Bits that are kept of the address of a server's client outside of the cluster: IPv4, IPv6.
@@ -92,7 +102,8 @@ impl Kernel {
             cpus: turns.cpus,
             prefix_v4: options.prefixes.0,
             prefix_v6: options.prefixes.1,
-            padding: 0,
+            udp: options.udp.number(),
+            loaded_ns: monotonic_ns(),
         };
         let btf = Btf::parse(&types, Endianness::default()).context("parse the kernel's BTF")?;
         drop(types);
@@ -116,7 +127,13 @@ impl Kernel {
             // Those of entries that were removed are cleared later.
             .map_max_entries("WATERMARKS", options.max_flows.saturating_mul(2))
             .map_max_entries("BASELINE", options.max_flows.saturating_mul(2))
-            .map_max_entries("TURNS", turns.places());
+            .map_max_entries("TURNS", turns.places())
+            .map_max_entries(
+                "CONVERSATIONS",
+                options.udp.conversations(options.max_flows, turns.cpus),
+            )
+            .map_max_entries("OLDER", options.udp.older(turns.cpus))
+            .map_max_entries("PEERS", options.udp.peers());
         if !options.sched {
             // Its buckets alone take 2 MiB.
             loader.map_max_entries("THREADS", 1);
@@ -149,7 +166,7 @@ impl Kernel {
                 if readout.is_ok() {
                     PHASE_BASELINE
                 } else {
-                    PHASE_COUNTING
+                    PHASE_NO_BASELINE
                 },
             )?;
         }
@@ -175,6 +192,7 @@ impl Kernel {
                 Err(error) => probe.fails(&error),
             });
         }
+        self.attach_udp(btf, options);
         // Not pinned: a new agent walks the tree first.
         let births = self.attach_tracepoint(BIRTHS.name, "cgroup_mkdir", btf, None);
         self.probes.push(match births {
@@ -372,7 +390,7 @@ impl Kernel {
     }
 }
 
-fn runs_already(pin: &Path) -> Result<()> {
+pub(super) fn runs_already(pin: &Path) -> Result<()> {
     if !pin.exists() {
         bail!(
             "the kernel refused it when counting began; 'insight-agent detach' and a new start try again"
@@ -383,7 +401,7 @@ fn runs_already(pin: &Path) -> Result<()> {
 
 pub(super) fn data(map: &Map) -> Result<&MapData> {
     match map {
-        Map::HashMap(data) => Ok(data),
+        Map::HashMap(data) | Map::LruHashMap(data) => Ok(data),
         _ => bail!("this map is no hash map"),
     }
 }

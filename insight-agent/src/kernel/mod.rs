@@ -20,6 +20,7 @@ mod system;
 mod tasks;
 mod threads;
 mod turns;
+mod udp;
 mod wire;
 
 pub use births::Births;
@@ -31,3 +32,4 @@ pub use pins::{Found, NoBpfFs, Pins, remove as remove_pins};
 pub use probes::Probe;
 pub use release::Release;
 pub use threads::Charges;
+pub use udp::Udp;

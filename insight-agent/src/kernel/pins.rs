@@ -19,8 +19,8 @@ use super::wire::Wire;
 /// `BPF_FS_MAGIC`, include/uapi/linux/magic.h.
 const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
 
-/// Maps that are pinned. `TURNS` belongs to the programs alone, and is kept by them.
-pub(super) const MAPS: [&str; 8] = [
+/// Maps that are pinned. `TURNS`, `OLDER` and `PEERS` belong to the programs alone, and are kept by them.
+pub(super) const MAPS: [&str; 9] = [
     "FLOWS",
     "RANGES",
     "SWITCHES",
@@ -29,6 +29,7 @@ pub(super) const MAPS: [&str; 8] = [
     "STATE",
     "WATERMARKS",
     "BASELINE",
+    "CONVERSATIONS",
 ];
 
 /// The folder, locked.

@@ -62,6 +62,43 @@ pub(super) const MISSED: Probe = Probe {
     instead: "nothing",
 };
 
+/// Sees whom datagrams are for, and whom they are from.
+pub(super) const UDP: Probe = Probe {
+    name: "udp",
+    hook: "cgroup/sendmsg4, sendmsg6, recvmsg4, recvmsg6",
+    // Links to cgroups; the hooks themselves are older.
+    since: Release(5, 7),
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "UDP between sockets that are not connected, as servers' are",
+    instead: "TCP is counted; UDP of connected sockets is, by 'udp_release' or 'udp_bytes'",
+};
+
+/// Sees connected sockets of UDP when they are closed.
+pub(super) const UDP_RELEASE: Probe = Probe {
+    name: "udp_release",
+    hook: "cgroup/sock_release",
+    since: Release(5, 9),
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "with --udp edges: connected sockets that are closed before 'readout' meets them, which lookups of names often are",
+    instead: "'udp' sees them where their programs ask for the sender's address, and at the other end",
+};
+
+/// Counts datagrams and bytes.
+pub(super) const UDP_LENGTHS: Probe = Probe {
+    name: "udp_bytes",
+    hook: "tp_btf/sock_send_length, sock_recv_length",
+    since: Release(6, 3),
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "with --udp bytes: all of UDP",
+    instead: "nothing: use --udp edges",
+};
+
 /// Sees cgroups as they are made.
 pub(super) const BIRTHS: Probe = Probe {
     name: "births",
@@ -157,8 +194,16 @@ impl Probe {
     /// This probe, with the reason why it does not run.
     #[must_use]
     pub(super) fn fails(self, error: &anyhow::Error) -> Self {
+        let needed = if self.hook.starts_with("cgroup/") {
+            capabilities::CGROUP_PROGRAMS
+        } else {
+            capabilities::PROGRAMS
+        };
         Self {
-            reason: Some(explain(&format!("{error:#}"), &capabilities::missing())),
+            reason: Some(explain(
+                &format!("{error:#}"),
+                &capabilities::missing(needed),
+            )),
             ..self
         }
     }

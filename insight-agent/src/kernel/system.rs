@@ -59,6 +59,10 @@ unsafe impl Plain for insight_ebpf::abi::LiveSocket {}
 // SAFETY: as above.
 unsafe impl Plain for insight_ebpf::abi::Baseline {}
 // SAFETY: as above.
+unsafe impl Plain for insight_ebpf::abi::Conversation {}
+// SAFETY: as above.
+unsafe impl Plain for insight_ebpf::abi::Talk {}
+// SAFETY: as above.
 unsafe impl Plain for insight_ebpf::abi::Birth {}
 // SAFETY: as above.
 unsafe impl Plain for insight_ebpf::abi::Watermark {}

@@ -77,7 +77,8 @@ impl Kernel {
             .try_into()?;
         program.load("task", btf).context("load")?;
         readout::needs_host_processes()?;
-        let link = system::link_iterator(program.fd()?.as_fd(), None).context("link the iterator")?;
+        let link =
+            system::link_iterator(program.fd()?.as_fd(), None).context("link the iterator")?;
         self.waits = Some(link);
         Ok(())
     }

@@ -15,4 +15,12 @@ macro_rules! wire {
         unsafe impl Pod for Wire<$type> {}
     )* };
 }
-wire!(Offsets, TaskOffsets, Settings, FlowKey, FlowEntry, Missed, State);
+wire!(
+    Offsets,
+    TaskOffsets,
+    Settings,
+    FlowKey,
+    FlowEntry,
+    Missed,
+    State
+);

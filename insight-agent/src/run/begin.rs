@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::scope::Scope;
 use super::session::Session;
 use crate::config::{Config, DEFAULT_PIN_DIR};
-use crate::kernel::{Found, LoadOptions, NoBpfFs, Pins, remove_pins};
+use crate::kernel::{Found, LoadOptions, NoBpfFs, Pins, Udp, remove_pins};
 use crate::status::{Pinned, Status};
 
 /// How long an agent tries to report what was counted by programs that it is to replace.
@@ -51,6 +51,9 @@ pub(super) async fn begin(
     let options = LoadOptions {
         scope_cgroup: wanted.scope_cgroup,
         scope_level: wanted.scope_level,
+        cgroup_root: Some(config.cgroup_root.clone()),
+        udp: config.udp,
+        every_mode: false,
         max_flows: wanted.max_flows,
         prefixes: (wanted.prefix_v4, wanted.prefix_v6),
         btf: super::btf_path(),
@@ -97,6 +100,7 @@ fn wanted(config: &Config) -> Result<State> {
         max_flows: config.max_flows,
         prefix_v4: config.prefixes.0,
         prefix_v6: config.prefixes.1,
+        udp: config.udp.number(),
         ..State::default()
     })
 }
@@ -110,6 +114,7 @@ fn is_same(found: &State, wanted: &State) -> bool {
             state.max_flows,
             state.prefix_v4,
             state.prefix_v6,
+            state.udp,
         )
     };
     what(found) == what(wanted)
@@ -122,6 +127,9 @@ async fn replace(config: &Config, found: &Found) -> Result<()> {
     let options = LoadOptions {
         scope_cgroup: state.scope_cgroup,
         scope_level: state.scope_level,
+        cgroup_root: None,
+        udp: Udp::from_number(state.udp),
+        every_mode: false,
         max_flows: state.max_flows,
         prefixes: (state.prefix_v4, state.prefix_v6),
         btf: super::btf_path(),

@@ -225,6 +225,7 @@ impl Collector {
         self.last.readout = before_sockets.elapsed();
         self.last.flow_map.used = used;
         self.accounts.live(has_readout.then_some(&live));
+        self.accounts.talking(&kernel.conversations()?);
         if !has_spares {
             kernel.spares_gone(spares)?;
         }

@@ -72,6 +72,9 @@ fn detail(graph: &v1::Graph) -> String {
     line("client", end(graph, &edge.client));
     line("server", end(graph, &edge.server));
     line("port", format!("{}/{}", edge.protocol, edge.port));
+    if edge.role_unknown {
+        line("roles", "not known: nobody saw who sent first".to_owned());
+    }
     if !edge.dialed.is_empty() {
         line("dialed as", edge.dialed.join(", "));
     }
@@ -122,7 +125,7 @@ fn detail(graph: &v1::Graph) -> String {
 /// Name of a count, and the count.
 type Count = (&'static str, fn(&v1::EdgeView) -> u64);
 
-const COUNTS: [Count; 14] = [
+const COUNTS: [Count; 16] = [
     ("connections opened", |view| view.connections_opened),
     ("connections closed", |view| view.connections_closed),
     ("connections active", |view| view.active),
@@ -133,6 +136,8 @@ const COUNTS: [Count; 14] = [
     ("  other", |view| failures(view).other),
     ("bytes sent", |view| view.bytes_sent),
     ("bytes received", |view| view.bytes_received),
+    ("datagrams sent", |view| view.messages_sent),
+    ("datagrams received", |view| view.messages_received),
     ("retransmits", |view| view.retransmits),
     ("  of handshakes", |view| view.syn_retransmits),
     ("bytes sent again", |view| view.bytes_retransmitted),

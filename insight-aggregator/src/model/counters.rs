@@ -33,6 +33,10 @@ pub struct Counters {
     pub bytes_retransmitted: u64,
     /// Segments of the handshake sent again by this end.
     pub syn_retransmits: u64,
+    /// Datagrams sent by this end.
+    pub messages_sent: u64,
+    /// Datagrams received by this end.
+    pub messages_received: u64,
     /// Smoothed round-trip times.
     pub rtt: Times,
     /// Round-trip times of handshakes.
@@ -76,6 +80,8 @@ impl AddAssign for Counters {
         sum(&mut self.resets, later.resets);
         sum(&mut self.bytes_retransmitted, later.bytes_retransmitted);
         sum(&mut self.syn_retransmits, later.syn_retransmits);
+        sum(&mut self.messages_sent, later.messages_sent);
+        sum(&mut self.messages_received, later.messages_received);
         self.rtt += later.rtt;
         self.connect += later.connect;
     }

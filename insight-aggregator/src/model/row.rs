@@ -12,6 +12,22 @@ pub enum Side {
     Client,
     /// The end that listened.
     Server,
+    /// Nobody saw who began; the port is the other end's.
+    PerhapsClient,
+    /// Nobody saw who began; the port is this end's.
+    PerhapsServer,
+}
+
+impl Side {
+    /// Whether it is the end whose port it is.
+    pub fn is_server(self) -> bool {
+        matches!(self, Self::Server | Self::PerhapsServer)
+    }
+
+    /// Whether it is known who began.
+    pub fn is_known(self) -> bool {
+        matches!(self, Self::Client | Self::Server)
+    }
 }
 
 /// Transport protocol.
@@ -62,17 +78,19 @@ impl RowKey {
 
     /// The client's address, whichever end was measured.
     pub fn client_addr(&self) -> IpAddr {
-        match self.side {
-            Side::Client => self.local_addr,
-            Side::Server => self.remote_addr,
+        if self.side.is_server() {
+            self.remote_addr
+        } else {
+            self.local_addr
         }
     }
 
     /// The server's address, whichever end was measured.
     pub fn server_addr(&self) -> IpAddr {
-        match self.side {
-            Side::Client => self.remote_addr,
-            Side::Server => self.local_addr,
+        if self.side.is_server() {
+            self.local_addr
+        } else {
+            self.remote_addr
         }
     }
 }

@@ -4,8 +4,14 @@
 pub const ROLE_CLIENT: u8 = 1;
 /// [`FlowKey::role`] of an end that was connected to.
 pub const ROLE_SERVER: u8 = 2;
+/// [`FlowKey::role`] where nobody saw who began, and the port is the remote end's: the lower one of the two, which says nothing of roles.
+pub const ROLE_UNKNOWN_REMOTE: u8 = 3;
+/// [`FlowKey::role`] where nobody saw who began, and the port is the local end's.
+pub const ROLE_UNKNOWN_LOCAL: u8 = 4;
 /// [`FlowKey::protocol`] of TCP, its IANA number.
 pub const PROTOCOL_TCP: u8 = 6;
+/// [`FlowKey::protocol`] of UDP.
+pub const PROTOCOL_UDP: u8 = 17;
 
 /// Which flow a socket belongs to. The client's own port is not part of it: a million connections between the same two
 /// ends are one flow.
@@ -22,9 +28,9 @@ pub struct FlowKey {
     pub remote: [u32; 4],
     /// The server's port, host order.
     pub port: u16,
-    /// [`ROLE_CLIENT`] or [`ROLE_SERVER`].
+    /// [`ROLE_CLIENT`] or [`ROLE_SERVER`]; of UDP also one of the two unknown ones.
     pub role: u8,
-    /// [`PROTOCOL_TCP`].
+    /// [`PROTOCOL_TCP`] or [`PROTOCOL_UDP`].
     pub protocol: u8,
     /// Bits of `remote` that count, of the 128; the others are 0. 0: it is one address.
     pub prefix: u8,
@@ -43,7 +49,11 @@ impl FlowKey {
             local: [0; 4],
             remote: [0; 4],
             port: 0,
-            role,
+            role: match role {
+                ROLE_UNKNOWN_REMOTE => ROLE_CLIENT,
+                ROLE_UNKNOWN_LOCAL => ROLE_SERVER,
+                known => known,
+            },
             protocol,
             prefix: 0,
             generation: 0,
@@ -93,7 +103,7 @@ pub struct FlowEntry {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlowTotals {
-    /// Connections that reached ESTABLISHED.
+    /// Connections that reached ESTABLISHED; of UDP conversations that began.
     pub opened: u64,
     /// Established connections that reached CLOSE.
     pub closed: u64,
@@ -117,6 +127,10 @@ pub struct FlowTotals {
     pub bytes_retransmitted: u64,
     /// Segments of the handshake sent again: SYNs by a client, SYN-ACKs by a server.
     pub syn_retransmits: u64,
+    /// Datagrams sent; of TCP 0.
+    pub messages_sent: u64,
+    /// Datagrams received; of TCP 0.
+    pub messages_received: u64,
     /// Smoothed round-trip times of connections when they closed.
     pub rtt: Histogram,
     /// Round-trip times of the handshake: how long a connect took.
@@ -169,9 +183,9 @@ const _: () = {
     assert!(core::mem::offset_of!(FlowKey, local) == 16);
     assert!(core::mem::offset_of!(FlowKey, port) == 48);
     assert!(core::mem::offset_of!(FlowKey, prefix) == 52);
-    assert!(size_of::<FlowTotals>() == 224 && align_of::<FlowTotals>() == 8);
+    assert!(size_of::<FlowTotals>() == 240 && align_of::<FlowTotals>() == 8);
     assert!(core::mem::offset_of!(FlowTotals, failed_refused) == 40);
-    assert!(core::mem::offset_of!(FlowTotals, rtt) == 96);
+    assert!(core::mem::offset_of!(FlowTotals, rtt) == 112);
     assert!(size_of::<FlowEntry>() == size_of::<FlowTotals>() + 16);
     assert!(size_of::<Moved>() == 32 && align_of::<Moved>() == 8);
     assert!(size_of::<Baseline>() == 40);

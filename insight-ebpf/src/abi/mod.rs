@@ -4,6 +4,7 @@
 //! maps. An agent reports what another version has left only if its entries have the same sizes, so a change of meaning must change a size.
 
 mod birth;
+mod conversation;
 mod flow;
 mod offsets;
 mod settings;
@@ -13,20 +14,24 @@ mod switches;
 mod task;
 
 pub use birth::{BIRTH_PATH, Birth};
+pub use conversation::{Conversation, Peer, Talk, WINDOW_NS};
 pub use flow::{
-    BUCKETS, Baseline, FlowEntry, FlowKey, FlowTotals, Histogram, Moved, PROTOCOL_TCP, ROLE_CLIENT,
-    ROLE_SERVER, bucket,
+    BUCKETS, Baseline, FlowEntry, FlowKey, FlowTotals, Histogram, Moved, PROTOCOL_TCP,
+    PROTOCOL_UDP, ROLE_CLIENT, ROLE_SERVER, ROLE_UNKNOWN_LOCAL, ROLE_UNKNOWN_REMOTE, bucket,
 };
 pub use offsets::Offsets;
-pub use settings::{SCOPE_ANY_LEVEL, SCOPE_MAX_LEVEL, Settings, TURNS_OF_PROCESSES};
+pub use settings::{
+    SCOPE_ANY_LEVEL, SCOPE_MAX_LEVEL, Settings, TURNS_OF_PROCESSES, UDP_BYTES, UDP_EDGES, UDP_OFF,
+};
 pub use socket::{LiveSocket, MARK_CLOSED, MARK_NEW, MARK_OLD};
 pub use state::{State, Watermark};
 pub use switches::{
-    PHASE_BASELINE, PHASE_COUNTING, RANGE_INSIDE, RANGE_OUTSIDE, RETIRING, SWITCH_OVERFLOWED,
-    SWITCH_PHASE, SWITCH_SPARES_GONE, SWITCH_SPARES_MADE, SWITCH_WIDENS, SWITCHES,
+    PHASE_BASELINE, PHASE_COUNTING, PHASE_NO_BASELINE, RANGE_INSIDE, RANGE_OUTSIDE, RETIRING,
+    SWITCH_OVERFLOWED, SWITCH_PHASE, SWITCH_SPARES_GONE, SWITCH_SPARES_MADE, SWITCH_WIDENS,
+    SWITCHES,
 };
 pub use task::{CgroupTotals, Missed, Seen, TaskOffsets};
 
 /// Version of the layouts in this module and of what the programs count; counts up whenever one of them changes, because programs
 /// that are pinned go on running under a new agent of the same version.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;

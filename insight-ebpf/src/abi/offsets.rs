@@ -67,6 +67,38 @@ pub struct Offsets {
     pub ancestors_are_ids: u32,
     /// `kernfs_node.id`
     pub kn_id: u32,
+    /// `sock_common.skc_num`: the local port, host order
+    pub skc_num: u32,
+    /// `sock_common.skc_incoming_cpu`: negative until a connected UDP socket receives
+    pub skc_incoming_cpu: u32,
+    /// `sock.sk_userlocks`
+    pub sk_userlocks: u32,
+    /// Where in that byte it begins: it may be half a byte.
+    pub sk_userlocks_shift: u32,
+    /// `net.dev_base_head.next`
+    pub net_devices: u32,
+    /// `net_device.dev_list.next`
+    pub dev_list: u32,
+    /// `net_device.ip_ptr`
+    pub ip_ptr: u32,
+    /// `net_device.ip6_ptr`
+    pub ip6_ptr: u32,
+    /// `in_device.ifa_list`
+    pub ifa_list: u32,
+    /// `in_ifaddr.ifa_next`
+    pub ifa_next: u32,
+    /// `in_ifaddr.ifa_local`
+    pub ifa_local: u32,
+    /// `in_ifaddr.ifa_mask`
+    pub ifa_mask: u32,
+    /// `inet6_dev.addr_list.next`
+    pub addr_list: u32,
+    /// `inet6_ifaddr.if_list.next`
+    pub if_list: u32,
+    /// `inet6_ifaddr.addr`
+    pub if_addr: u32,
+    /// `inet6_ifaddr.prefix_len`
+    pub prefix_len: u32,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 31 * 4);
+const _: () = assert!(size_of::<Offsets>() == 47 * 4);

@@ -16,9 +16,18 @@ pub struct Settings {
     pub prefix_v4: u8,
     /// The same for IPv6.
     pub prefix_v6: u8,
-    /// Always 0.
-    pub padding: u16,
+    /// [`UDP_OFF`], [`UDP_EDGES`] or [`UDP_BYTES`].
+    pub udp: u16,
+    /// When the programs were loaded, nanoseconds of CLOCK_MONOTONIC.
+    pub loaded_ns: u64,
 }
+
+/// [`Settings::udp`]: UDP is not looked at.
+pub const UDP_OFF: u16 = 0;
+/// [`Settings::udp`]: who talks to whom.
+pub const UDP_EDGES: u16 = 1;
+/// [`Settings::udp`]: datagrams and bytes, too.
+pub const UDP_BYTES: u16 = 2;
 
 /// [`Settings::scope_level`] where the depth cannot be known: in a cgroup namespace.
 pub const SCOPE_ANY_LEVEL: u32 = u32::MAX;
@@ -28,4 +37,4 @@ pub const SCOPE_MAX_LEVEL: u32 = 16;
 /// Places of processes in the map `TURNS`, where `steady` runs. Two processes with one place are seldom between two programs at once.
 pub const TURNS_OF_PROCESSES: u32 = 4_096;
 
-const _: () = assert!(size_of::<Settings>() == 24);
+const _: () = assert!(size_of::<Settings>() == 32);

@@ -28,8 +28,8 @@ pub struct State {
     pub prefix_v4: u8,
     /// [`super::Settings::prefix_v6`] of the programs that count.
     pub prefix_v6: u8,
-    /// Always 0.
-    pub padding: u16,
+    /// [`super::Settings::udp`] of the programs that count.
+    pub udp: u16,
 }
 
 /// The map `WATERMARKS`: how much of a flow was reported. The aggregator knows which batch it has; an agent that starts anew asks it

@@ -1,6 +1,6 @@
 //! The map `SWITCHES`: numbers that agent and programs tell each other while they run, one an index.
 
-/// [`PHASE_BASELINE`] or [`PHASE_COUNTING`]; written by the agent.
+/// [`PHASE_BASELINE`], [`PHASE_COUNTING`] or [`PHASE_NO_BASELINE`]; written by the agent.
 pub const SWITCH_PHASE: u32 = 0;
 /// Second entries that programs have made, [`super::FlowKey::generation`]; written by the programs.
 pub const SWITCH_SPARES_MADE: u32 = 1;
@@ -17,6 +17,8 @@ pub const SWITCHES: u32 = 5;
 pub const PHASE_BASELINE: u64 = 1;
 /// Afterwards.
 pub const PHASE_COUNTING: u64 = 0;
+/// The same where nobody can tell which sockets are older than the counting.
+pub const PHASE_NO_BASELINE: u64 = 2;
 
 /// A range in the map `RANGES`: addresses are counted each by itself.
 pub const RANGE_INSIDE: u8 = 1;

@@ -5,7 +5,7 @@
 //! would be made now: an entry with open connections is never removed, and one is made before the first reading that needs it.
 
 use super::{Found, Maps, Socket};
-use crate::abi::{FlowKey, ROLE_CLIENT, ROLE_SERVER};
+use crate::abi::{FlowKey, ROLE_CLIENT, ROLE_SERVER, ROLE_UNKNOWN_LOCAL};
 
 /// The entry of a connection that opens with this role; made if need be. `None` out of scope, or without any room.
 #[inline(always)]
@@ -37,6 +37,28 @@ pub(super) fn closing<M: Maps, S: Socket>(maps: &M, socket: &S) -> Option<M::Ent
 #[inline(always)]
 pub(super) fn reading<M: Maps, S: Socket>(maps: &M, socket: &S, key: &mut FlowKey) -> bool {
     existing(maps, socket, key).is_some() || make(maps, key, false).is_some()
+}
+
+/// The entry of a flow of UDP, which is in scope; made if need be.
+#[inline(always)]
+pub(super) fn talking<M: Maps>(maps: &M, key: &mut FlowKey) -> Option<M::Entry> {
+    match known(maps, key) {
+        Some(entry) => Some(entry),
+        None => make_or_catch_in_scope(maps, key),
+    }
+}
+
+/// The same, if there is one.
+#[inline(always)]
+pub(super) fn known<M: Maps>(maps: &M, key: &mut FlowKey) -> Option<M::Entry> {
+    key.generation = 0;
+    if let Some(entry) = entry(maps, key) {
+        return Some(entry);
+    }
+    if widen_if_outside(maps, key) {
+        return entry(maps, key);
+    }
+    None
 }
 
 /// The entry of a connection that was opened, if there is one. `key` becomes its key, or that of the one to make.
@@ -91,7 +113,8 @@ fn entry<M: Maps>(maps: &M, key: &mut FlowKey) -> Option<M::Entry> {
 /// A server's clients outside of the cluster are as many as the Internet has addresses.
 #[inline(always)]
 fn widen_if_outside<M: Maps>(maps: &M, key: &mut FlowKey) -> bool {
-    let widens = key.role == ROLE_SERVER && maps.widens() && maps.is_outside(&key.remote);
+    let is_server = key.role == ROLE_SERVER || key.role == ROLE_UNKNOWN_LOCAL;
+    let widens = is_server && maps.widens() && maps.is_outside(&key.remote);
     if widens {
         widen(maps, key);
     }
@@ -111,6 +134,11 @@ fn make_or_catch<M: Maps, S: Socket>(maps: &M, socket: &S, key: &mut FlowKey) ->
     if !socket.in_scope() {
         return None;
     }
+    make_or_catch_in_scope(maps, key)
+}
+
+#[inline(always)]
+fn make_or_catch_in_scope<M: Maps>(maps: &M, key: &mut FlowKey) -> Option<M::Entry> {
     if let Some(entry) = make(maps, key, true) {
         return Some(entry);
     }

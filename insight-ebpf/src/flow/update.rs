@@ -27,6 +27,10 @@ pub struct Update {
     pub bytes_retransmitted: u64,
     /// Segments of the handshake sent again.
     pub syn_retransmits: u64,
+    /// Datagrams sent.
+    pub messages_sent: u64,
+    /// Datagrams received.
+    pub messages_received: u64,
     /// Smoothed round-trip time at the close.
     pub rtt_us: u32,
     /// Round-trip time of the handshake.

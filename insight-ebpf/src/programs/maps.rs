@@ -76,6 +76,12 @@ pub(super) fn turns(place: u32) -> Option<&'static mut Turns> {
     Some(unsafe { &mut *turns })
 }
 
+/// What the agent is doing; see [`insight_ebpf::abi::PHASE_COUNTING`] and the like.
+#[inline(always)]
+pub(super) fn phase() -> u64 {
+    switch(SWITCH_PHASE)
+}
+
 /// Answer of [`Maps::mark`] when there is no room: neither unmarked nor any mark.
 const NO_ROOM: u8 = u8::MAX;
 
@@ -162,7 +168,7 @@ impl Maps for KernelMaps {
 
     #[inline(always)]
     fn taking_baseline(&self) -> bool {
-        switch(SWITCH_PHASE) == PHASE_BASELINE
+        phase() == PHASE_BASELINE
     }
 
     #[inline(always)]
@@ -215,6 +221,8 @@ fn add(totals: *mut FlowTotals, more: &Update) {
             more.bytes_retransmitted,
         );
         add_one(&raw mut (*totals).syn_retransmits, more.syn_retransmits);
+        add_one(&raw mut (*totals).messages_sent, more.messages_sent);
+        add_one(&raw mut (*totals).messages_received, more.messages_received);
         add_time(&raw mut (*totals).rtt, more.rtt_us);
         add_time(&raw mut (*totals).connect, more.connect_us);
     }

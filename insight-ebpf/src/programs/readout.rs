@@ -10,6 +10,7 @@ use insight_ebpf::flow::live_socket;
 
 use super::maps::KernelMaps;
 use super::socket::{KernelSocket, Typed, is_tcp, load};
+use super::udp;
 
 /// `struct bpf_iter_meta`, kernel/bpf/bpf_iter.c
 #[repr(C)]
@@ -46,7 +47,11 @@ extern "C" fn readout(context: *mut Context) -> i32 {
         return 0;
     }
     let sk = load!(Typed, socket.cast::<c_void>(), socket_sk, *mut c_void);
-    if sk.is_null() || !is_tcp::<Typed>(sk) {
+    if sk.is_null() {
+        return 0;
+    }
+    if !is_tcp::<Typed>(sk) {
+        udp::opened(sk);
         return 0;
     }
     let Some(socket) = KernelSocket::tcp(sk) else {

@@ -42,6 +42,22 @@ pub(super) static OFFSETS: Offsets = Offsets {
     cgroup_ancestors: 0,
     ancestors_are_ids: 0,
     kn_id: 0,
+    skc_num: 0,
+    skc_incoming_cpu: 0,
+    sk_userlocks: 0,
+    sk_userlocks_shift: 0,
+    net_devices: 0,
+    dev_list: 0,
+    ip_ptr: 0,
+    ip6_ptr: 0,
+    ifa_list: 0,
+    ifa_next: 0,
+    ifa_local: 0,
+    ifa_mask: 0,
+    addr_list: 0,
+    if_list: 0,
+    if_addr: 0,
+    prefix_len: 0,
 };
 
 /// Set by the agent before loading.
@@ -53,10 +69,11 @@ pub(super) static SETTINGS: Settings = Settings {
     cpus: 0,
     prefix_v4: 0,
     prefix_v6: 0,
-    padding: 0,
+    udp: 0,
+    loaded_ns: 0,
 };
 
-const AF_INET: u16 = 2;
+pub(super) const AF_INET: u16 = 2;
 /// `SOCK_DONE` in `enum sock_flags` (include/net/sock.h): the peer's FIN was received, and counted in `bytes_received`.
 const SOCK_DONE: u64 = 1 << 1;
 
@@ -151,6 +168,15 @@ impl KernelSocket<Probed> {
 }
 
 impl<R: Reading> KernelSocket<R> {
+    /// A socket that is not of TCP: what all sockets have may be asked of it.
+    #[inline(always)]
+    pub(super) fn of_any_kind(sk: *mut c_void) -> Self {
+        Self {
+            tcp: sk,
+            reading: PhantomData,
+        }
+    }
+
     #[inline(always)]
     fn owner(&self) -> Option<Cgroup<R>> {
         // The flags are loaded by themselves: the verifier refuses arithmetic on what it knows for a pointer, in code that never runs too.
@@ -339,7 +365,7 @@ fn id_of(cgroup: u64) -> Option<u64> {
 }
 
 #[inline(always)]
-fn probe<T>(base: u64, offset: usize) -> Option<T> {
+pub(super) fn probe<T>(base: u64, offset: usize) -> Option<T> {
     let address = (base as *const u8).wrapping_add(offset).cast::<T>();
     // SAFETY: the helper answers an error instead of a fault.
     unsafe { bpf_probe_read_kernel(address) }.ok()

@@ -75,7 +75,7 @@ pub struct FlowColumns {
     /// Role of the local end.
     #[prost(enumeration = "Role", repeated, tag = "6")]
     pub role: ::prost::alloc::vec::Vec<i32>,
-    /// Connections that reached ESTABLISHED.
+    /// Connections that reached ESTABLISHED; of UDP conversations that began: two addresses with their ports, until nobody has sent for a minute.
     #[prost(uint64, repeated, tag = "7")]
     pub opened: ::prost::alloc::vec::Vec<u64>,
     /// Connections that were established and reached CLOSE.
@@ -93,7 +93,7 @@ pub struct FlowColumns {
     /// Connects that failed otherwise, for example closed by the program before they were answered.
     #[prost(uint64, repeated, tag = "12")]
     pub failed_other: ::prost::alloc::vec::Vec<u64>,
-    /// Connections open at the batch's end.
+    /// Connections open at the batch's end; of UDP conversations in which somebody sent within a minute.
     #[prost(uint64, repeated, tag = "13")]
     pub active: ::prost::alloc::vec::Vec<u64>,
     /// Payload bytes sent by the local end, retransmissions not counted.
@@ -123,6 +123,12 @@ pub struct FlowColumns {
     /// to be repeated has none unless the ends use TCP timestamps.
     #[prost(uint32, repeated, tag = "21")]
     pub connect: ::prost::alloc::vec::Vec<u32>,
+    /// Datagrams sent by the local end, if the agent counts them; of TCP 0.
+    #[prost(uint64, repeated, tag = "22")]
+    pub messages_sent: ::prost::alloc::vec::Vec<u64>,
+    /// Datagrams received by the local end.
+    #[prost(uint64, repeated, tag = "23")]
+    pub messages_received: ::prost::alloc::vec::Vec<u64>,
 }
 /// CPU and memory of one cgroup, read at the batch's end. Names and formulas are cAdvisor's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -207,13 +213,18 @@ impl Protocol {
         }
     }
 }
-/// Which side of the connection the local end is, from the TCP state machine; never from port numbers.
+/// Which side of the connection the local end is: from the TCP state machine, and of UDP by who sent first; never from port numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum Role {
     Unspecified = 0,
     Client = 1,
     Server = 2,
+    /// Nobody saw who began: the socket is older than the counting. `port` is the lower one of the two, the remote end's; of two that are the same
+    /// that of the lower address. Both ends come to the same.
+    UnknownRemotePort = 3,
+    /// The same, and `port` is the local end's.
+    UnknownLocalPort = 4,
 }
 impl Role {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -225,6 +236,8 @@ impl Role {
             Self::Unspecified => "ROLE_UNSPECIFIED",
             Self::Client => "ROLE_CLIENT",
             Self::Server => "ROLE_SERVER",
+            Self::UnknownRemotePort => "ROLE_UNKNOWN_REMOTE_PORT",
+            Self::UnknownLocalPort => "ROLE_UNKNOWN_LOCAL_PORT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -233,6 +246,8 @@ impl Role {
             "ROLE_UNSPECIFIED" => Some(Self::Unspecified),
             "ROLE_CLIENT" => Some(Self::Client),
             "ROLE_SERVER" => Some(Self::Server),
+            "ROLE_UNKNOWN_REMOTE_PORT" => Some(Self::UnknownRemotePort),
+            "ROLE_UNKNOWN_LOCAL_PORT" => Some(Self::UnknownLocalPort),
             _ => None,
         }
     }
@@ -864,11 +879,14 @@ pub struct Edge {
     /// What was counted at the servers' sockets; absent when no agent saw them. The two are never added.
     #[prost(message, optional, tag = "10")]
     pub server_view: ::core::option::Option<EdgeView>,
+    /// Nobody saw who sent first: `server` is the end whose port it is, the lower one, and not known to be a server.
+    #[prost(bool, tag = "11")]
+    pub role_unknown: bool,
 }
 /// Counts of one side in the range. In both views, sent is client to server and received is server to client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EdgeView {
-    /// Connections that were established.
+    /// Connections that were established; of UDP conversations that began.
     #[prost(uint64, tag = "1")]
     pub connections_opened: u64,
     /// Established connections that ended.
@@ -877,7 +895,7 @@ pub struct EdgeView {
     /// Connects that failed, the sum of `failures`.
     #[prost(uint64, tag = "3")]
     pub connections_failed: u64,
-    /// Open now, or at the end of the range.
+    /// Open now, or at the end of the range; of UDP conversations in which somebody sent within a minute.
     #[prost(uint64, tag = "4")]
     pub active: u64,
     /// Payload bytes, client to server.
@@ -907,6 +925,12 @@ pub struct EdgeView {
     /// Round-trip times of handshakes: how long a connect took. Absent when there was none in the range.
     #[prost(message, optional, tag = "13")]
     pub connect: ::core::option::Option<Times>,
+    /// Datagrams, client to server; 0 of TCP, and where agents count edges only.
+    #[prost(uint64, tag = "14")]
+    pub messages_sent: u64,
+    /// Datagrams, server to client.
+    #[prost(uint64, tag = "15")]
+    pub messages_received: u64,
 }
 /// Quantiles of times that are known by their binary order of magnitude only: exact to a factor of two.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

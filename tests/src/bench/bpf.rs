@@ -1,8 +1,11 @@
 //! The kernel's run-time statistics of BPF programs, by bpf(2).
 
+use std::collections::BTreeMap;
 use std::ffi::CStr;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
@@ -13,9 +16,12 @@ const PROG_LOAD: libc::c_long = 5;
 const PROG_GET_FD_BY_ID: libc::c_long = 13;
 const OBJ_GET_INFO_BY_FD: libc::c_long = 15;
 const RAW_TRACEPOINT_OPEN: libc::c_long = 17;
+const LINK_CREATE: libc::c_long = 28;
 const ENABLE_STATS: libc::c_long = 32;
 /// `BPF_PROG_TYPE_RAW_TRACEPOINT`.
 const RAW_TRACEPOINT: u32 = 17;
+/// Where the attachment's type is among the words of [`PROG_LOAD`].
+const EXPECTED_ATTACH_TYPE: usize = 17;
 
 /// The union of bpf(2), as far as these commands use it: each reads its own words and wants the rest to be zero.
 #[repr(C, align(8))]
@@ -61,10 +67,10 @@ const _: () = assert!(std::mem::offset_of!(ProgramInfo, run_time_ns) == 192);
 
 /// How often a program ran, and how long in all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Runs {
+pub(crate) struct Runs {
     /// Nanoseconds.
-    pub(super) time_ns: u64,
-    pub(super) count: u64,
+    pub(crate) time_ns: u64,
+    pub(crate) count: u64,
 }
 
 impl Runs {
@@ -78,14 +84,14 @@ impl Runs {
 }
 
 /// While this lives, the kernel counts and times each run of a program.
-pub(super) struct Statistics {
+pub(crate) struct Statistics {
     // The kernel stops when the descriptor is closed.
     _on: OwnedFd,
 }
 
 impl Statistics {
     /// Turns them on. `BPF_STATS_RUN_TIME` is 0.
-    pub(super) fn on() -> Result<Self> {
+    pub(crate) fn on() -> Result<Self> {
         // SAFETY: no pointers in the attributes.
         let on = unsafe { descriptor(ENABLE_STATS, &Attributes::default()) }
             .context("turn on the kernel's BPF statistics (Linux 5.8, root)")?;
@@ -96,12 +102,20 @@ impl Statistics {
 /// The program that the agent itself runs each interval; the others run when sockets do something.
 const READOUT: &str = "readout";
 
+/// Runs of each of an agent's programs, by name.
+pub(crate) fn runs_by_program(agent: u32) -> Result<BTreeMap<String, Runs>> {
+    Objects::of(agent)?
+        .programs
+        .into_iter()
+        .map(about)
+        .collect()
+}
+
 /// Runs of all of an agent's programs that traffic starts.
 pub(super) fn runs_by_traffic(agent: u32) -> Result<Runs> {
     let mut sum = Runs::default();
     let mut found = false;
-    for id in Objects::of(agent)?.programs {
-        let (name, runs) = about(id)?;
+    for (name, runs) in runs_by_program(agent)? {
         if name != READOUT {
             sum.time_ns += runs.time_ns;
             sum.count += runs.count;
@@ -148,7 +162,16 @@ fn about_open(program: &OwnedFd) -> Result<(String, Runs)> {
     Ok((name.to_string_lossy().into_owned(), runs))
 }
 
-/// A program that does nothing: what timing itself costs, or the least that any other would.
+/// Where a program that does nothing runs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Hook<'a> {
+    /// A tracepoint of the kernel.
+    Tracepoint(&'a CStr),
+    /// For what is below a cgroup: the program's type and the attachment's, by their numbers in include/uapi/linux/bpf.h.
+    Cgroup(&'a Path, u32, u32),
+}
+
+/// A program that does nothing: what timing itself costs, and what it costs that a program runs at all.
 pub(super) struct EmptyProgram {
     program: OwnedFd,
     _link: OwnedFd,
@@ -157,18 +180,39 @@ pub(super) struct EmptyProgram {
 impl EmptyProgram {
     /// Loads it and attaches it to a tracepoint.
     pub(super) fn attach(tracepoint: &CStr) -> Result<Self> {
-        // `r0 = 0`, `exit`, each 8 bytes of struct bpf_insn: code, registers, offset, immediate.
-        let instructions: [[u8; 8]; 2] = [[0xb7, 0, 0, 0, 0, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
-        let load = Attributes::with(&[RAW_TRACEPOINT, 2])
+        Self::on(Hook::Tracepoint(tracepoint))
+    }
+
+    /// Loads and attaches it.
+    pub(super) fn on(hook: Hook<'_>) -> Result<Self> {
+        // `r0 = 1`, `exit`, each 8 bytes of struct bpf_insn: code, registers, offset, immediate. To cgroups 1 means: go on.
+        let instructions: [[u8; 8]; 2] = [[0xb7, 0, 0, 0, 1, 0, 0, 0], [0x95, 0, 0, 0, 0, 0, 0, 0]];
+        let (kind, expected) = match hook {
+            Hook::Tracepoint(_) => (RAW_TRACEPOINT, 0),
+            Hook::Cgroup(_, kind, attachment) => (kind, attachment),
+        };
+        let mut load = Attributes::with(&[kind, 2])
             .pointer(2, instructions.as_ptr().cast())
             .pointer(4, c"GPL".as_ptr().cast());
+        load.0[EXPECTED_ATTACH_TYPE] = expected;
         // SAFETY: both pointers are valid during the call: two instructions, and a string with its end.
-        let program = unsafe { descriptor(PROG_LOAD, &load) }.context("load an empty program")?;
-        let open =
-            Attributes::with(&[0, 0, number(&program)]).pointer(0, tracepoint.as_ptr().cast());
-        // SAFETY: the pointer is to a string with its end.
-        let link = unsafe { descriptor(RAW_TRACEPOINT_OPEN, &open) }
-            .with_context(|| format!("attach an empty program to {tracepoint:?}"))?;
+        let program = unsafe { descriptor(PROG_LOAD, &load) }
+            .with_context(|| format!("load an empty program for {hook:?}"))?;
+        let link = match hook {
+            Hook::Tracepoint(name) => {
+                let open =
+                    Attributes::with(&[0, 0, number(&program)]).pointer(0, name.as_ptr().cast());
+                // SAFETY: the pointer is to a string with its end.
+                unsafe { descriptor(RAW_TRACEPOINT_OPEN, &open) }
+            }
+            Hook::Cgroup(folder, _, attachment) => {
+                let folder = OwnedFd::from(File::open(folder)?);
+                let link = Attributes::with(&[number(&program), number(&folder), attachment]);
+                // SAFETY: no pointers in the attributes.
+                unsafe { descriptor(LINK_CREATE, &link) }
+            }
+        };
+        let link = link.with_context(|| format!("attach an empty program to {hook:?}"))?;
         Ok(Self {
             program,
             _link: link,

@@ -3,15 +3,17 @@
 //! One file a measurement, each a function from a [`Scale`] to rows of the table. A figure is always the outcome of a run:
 //! where one cannot be had, the measurement fails and says why.
 
-mod bpf;
+pub(crate) mod bpf;
 mod cpu;
 mod crowd;
+mod datagrams;
 mod fdinfo;
 mod machine;
 mod options;
 mod others;
 mod random;
 mod ratio;
+mod rounds;
 mod row;
 mod scale;
 mod stats;
@@ -28,6 +30,8 @@ mod new_edge;
 mod request_response;
 mod scheduler;
 mod short_connections;
+mod udp_cost;
+mod udp_ways;
 
 use std::process::ExitCode;
 
@@ -46,7 +50,7 @@ struct Measurement {
 }
 
 /// All of them, in the order of the table.
-const ALL: [Measurement; 9] = [
+const ALL: [Measurement; 11] = [
     Measurement {
         name: "bpf-connection",
         about: "BPF time of a TCP connection, both ends, from connect to close",
@@ -66,6 +70,16 @@ const ALL: [Measurement; 9] = [
         name: "request-response",
         about: "requests a second on open connections, with and without the agent",
         run: request_response::run,
+    },
+    Measurement {
+        name: "udp-ways",
+        about: "ways to see UDP: how often a program would run, and what that costs TCP",
+        run: udp_ways::run,
+    },
+    Measurement {
+        name: "udp-cost",
+        about: "requests over TCP and over UDP with each mode of --udp, and BPF time of a datagram",
+        run: udp_cost::run,
     },
     Measurement {
         name: "completeness",

@@ -13,7 +13,7 @@ use crate::product::Aggregator;
 use crate::wait::pause;
 
 /// Time for an agent that has started, or stopped, to become quiet.
-const SETTLE: Duration = Duration::from_secs(1);
+pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
 /// A pair counts when other programs had no more of the CPUs than this during either run.
 const DISTURBED: f64 = 0.03;

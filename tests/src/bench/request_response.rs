@@ -16,18 +16,11 @@ const CONNECTIONS: u64 = 8;
 const PROBE: u64 = 10_000;
 
 /// The least ratio.
-const FLOOR: f64 = 0.99;
+pub(super) const FLOOR: f64 = 0.99;
 
 pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
-    let load = |requests| Load {
-        connections: CONNECTIONS,
-        requests,
-        bytes: 64,
-        concurrency: CONNECTIONS as usize,
-        rate: 0.0,
-    };
-    let rate = load(PROBE).run(&World::new()?)?.request_rate();
-    let load = load((rate * scale.bout.as_secs_f64()) as u64 / CONNECTIONS);
+    let rate = rate(&World::new()?)?;
+    let load = requests((rate * scale.bout.as_secs_f64()) as u64 / CONNECTIONS);
     progress(format!(
         "{rate:.0} requests/s without an agent; a run has {}",
         load.requests * CONNECTIONS
@@ -40,4 +33,20 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
         pairs: scale.pairs,
     }
     .run(|world| Ok(load.run(world)?.request_rate()))
+}
+
+/// So many requests on each connection.
+pub(super) fn requests(requests: u64) -> Load {
+    Load {
+        connections: CONNECTIONS,
+        requests,
+        bytes: 64,
+        concurrency: CONNECTIONS as usize,
+        rate: 0.0,
+    }
+}
+
+/// How many requests go in a second on this machine, without an agent.
+pub(super) fn rate(world: &World) -> Result<f64> {
+    Ok(requests(PROBE).run(world)?.request_rate())
 }

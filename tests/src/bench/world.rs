@@ -65,4 +65,9 @@ impl World {
     pub(super) fn agent(&self, aggregator: &Aggregator) -> Result<Agent> {
         Agent::start_with(aggregator, "bench", &self.root, INTERVAL)
     }
+
+    /// The same with further flags.
+    pub(super) fn agent_with(&self, aggregator: &Aggregator, flags: &[&str]) -> Result<Agent> {
+        Agent::with_flags(aggregator, "bench", &self.root, INTERVAL, flags)
+    }
 }

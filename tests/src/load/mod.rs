@@ -1,4 +1,4 @@
-//! Deterministic TCP traffic: what `insight-load` does, as a library.
+//! Deterministic traffic over TCP and UDP: what `insight-load` does, as a library.
 //!
 //! A client says in a 16-byte header how long its request is, the header included, and how long a reply it wants; the server
 //! reads exactly that and answers exactly that. So the payload of a run is known before it starts, and no byte of it depends
@@ -9,12 +9,14 @@ pub mod breed;
 pub mod client;
 pub mod compete;
 pub mod consume;
+pub mod dns;
 pub mod failing;
 pub mod hold;
 pub mod protocol;
 pub mod server;
 pub mod sweep;
 pub mod tally;
+pub mod udp;
 
 use anyhow::{Result, bail};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -23,7 +25,7 @@ use args::Flags;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
-insight-load: TCP traffic of which every byte is known
+insight-load: TCP and UDP traffic of which every byte is known
 
   server    --listen ADDR:PORT [--backlog N]
             answers until it is killed; prints a line once it listens
@@ -39,6 +41,15 @@ insight-load: TCP traffic of which every byte is known
   refused | unreachable | timeout | abandoned
             --to ADDR:PORT --count N
             connects, and expects just that; abandoned: closes before there is an answer
+  udp-server --listen ADDR:PORT [--join GROUP] [--peek]
+            answers datagrams until it is killed; --peek looks at each before it takes it
+  udp-client --to ADDR:PORT --sockets N --send BYTES --receive BYTES [--requests N] [--concurrency N]
+            [--connect] [--port N] [--hold]
+            each request and each reply is one datagram; --hold keeps the sockets until standard
+            input ends, and does the same again at each line on it
+  dns-server --listen ADDR:PORT
+  dns-client --to ADDR:PORT --queries N
+            looks names up, each by a connected socket of its own
   consume   --memory BYTES --cpu-ms N
             uses memory and CPU time, then keeps the memory until standard input ends
   compete   --threads N --cpu N
@@ -66,6 +77,10 @@ pub fn run(args: impl IntoIterator<Item = String>) -> Result<()> {
         "hold" => hold::run(&hold::Plan::from_flags(&mut flags)?),
         "breed" => breed::run(&breed::Plan::from_flags(&mut flags)?),
         "compete" => compete::run(&compete::Plan::from_flags(&mut flags)?),
+        "udp-server" => udp::server(flags),
+        "udp-client" => udp::client(&udp::Plan::from_flags(&mut flags)?),
+        "dns-server" => dns::server(flags),
+        "dns-client" => dns::client(flags),
         "consume" => consume::run(&consume::Plan::from_flags(&mut flags)?),
         other => match failing::Expected::parse(other) {
             Some(expected) => failing::run(&failing::Plan::from_flags(expected, &mut flags)?),

@@ -35,25 +35,6 @@ impl Agent {
         Self::started_by(&[], aggregator, node, root, interval)
     }
 
-    /// The same with further flags.
-    pub fn with_flags(
-        aggregator: &Aggregator,
-        node: &str,
-        root: &CgroupRoot,
-        interval: &str,
-        flags: &[&str],
-    ) -> Result<Self> {
-        let http_port = free_port()?;
-        let mut args = run_args(aggregator, node, root, interval, http_port);
-        args.extend(
-            ["--pin-dir", "off"]
-                .iter()
-                .chain(flags)
-                .map(|&flag| flag.to_owned()),
-        );
-        Self::start_from(&[], args, http_port)
-    }
-
     /// The same, started by another program; see [`Daemon::started_by`].
     pub fn started_by(
         starter: &[&str],
@@ -75,8 +56,19 @@ impl Agent {
         root: &CgroupRoot,
         flags: &[&str],
     ) -> Result<Self> {
+        Self::with_flags(aggregator, node, root, "500ms", flags)
+    }
+
+    /// The same with another interval.
+    pub fn with_flags(
+        aggregator: &Aggregator,
+        node: &str,
+        root: &CgroupRoot,
+        interval: &str,
+        flags: &[&str],
+    ) -> Result<Self> {
         let http_port = free_port()?;
-        let mut args = run_args(aggregator, node, root, "500ms", http_port);
+        let mut args = run_args(aggregator, node, root, interval, http_port);
         args.extend(["--pin-dir".to_owned(), "off".to_owned()]);
         args.extend(flags.iter().map(ToString::to_string));
         Self::start_from(&[], args, http_port)
@@ -89,9 +81,21 @@ impl Agent {
         root: &CgroupRoot,
         folder: &Path,
     ) -> Result<Self> {
+        Self::pinned_with(aggregator, node, root, folder, &[])
+    }
+
+    /// The same with further flags.
+    pub fn pinned_with(
+        aggregator: &Aggregator,
+        node: &str,
+        root: &CgroupRoot,
+        folder: &Path,
+        flags: &[&str],
+    ) -> Result<Self> {
         let http_port = free_port()?;
         let mut args = run_args(aggregator, node, root, "500ms", http_port);
         args.extend(["--pin-dir".to_owned(), folder.display().to_string()]);
+        args.extend(flags.iter().map(|flag| (*flag).to_owned()));
         Self::start_from(&[], args, http_port)
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::ends::End;
-use crate::model::{Protocol, RowKey, Side};
+use crate::model::{Protocol, RowKey};
 
 /// Who says "that is me" of one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,9 +89,10 @@ impl Claims {
         if key.is_overflow() {
             return;
         }
-        let side = match key.side {
-            Side::Client => &mut self.clients,
-            Side::Server => &mut self.servers,
+        let side = if key.side.is_server() {
+            &mut self.servers
+        } else {
+            &mut self.clients
         };
         if key.remote_prefix == 0 {
             side.entry(Pair::of(key)).or_default().add(end);
@@ -102,7 +103,7 @@ impl Claims {
             port: None,
         };
         self.places.entry(here).or_default().add(end);
-        if key.side == Side::Server {
+        if key.side.is_server() {
             let port = Some((key.port, key.protocol));
             self.places
                 .entry(Place { port, ..here })
@@ -113,9 +114,10 @@ impl Claims {
 
     /// Whose sockets were the far ends of this row's connections.
     pub(super) fn far_end(&self, key: &RowKey) -> &Claim {
-        let side = match key.side {
-            Side::Client => &self.servers,
-            Side::Server => &self.clients,
+        let side = if key.side.is_server() {
+            &self.clients
+        } else {
+            &self.servers
         };
         side.get(&Pair::of(key)).unwrap_or(Claim::NOBODY)
     }

@@ -25,6 +25,7 @@ pub(super) struct Flow {
 pub(super) struct Tally {
     client: Option<Counters>,
     server: Option<Counters>,
+    role_known: bool,
     first_seen: UnixMs,
     last_seen: UnixMs,
 }
@@ -54,10 +55,12 @@ pub(super) fn join<'w>(window: &'w Window, ends: &mut Ends<'w>) -> Joined {
         if sum.counters == Counters::default() {
             continue;
         }
-        let (client, server) = match key.side {
-            _ if key.is_overflow() => (Some(local), local),
-            Side::Client => (Some(local), far.server(key, local)),
-            Side::Server => (far.client(key, local), local),
+        let (client, server) = if key.is_overflow() {
+            (Some(local), local)
+        } else if key.side.is_server() {
+            (far.client(key, local), local)
+        } else {
+            (Some(local), far.server(key, local))
         };
         let Some(client) = client else { continue };
         let flow = Flow {
@@ -169,16 +172,19 @@ impl Tally {
         Self {
             client: None,
             server: None,
+            role_known: false,
             first_seen: sum.first_seen,
             last_seen: sum.last_seen,
         }
     }
 
     fn add(&mut self, side: Side, sum: &Sum) {
-        let view = match side {
-            Side::Client => &mut self.client,
-            Side::Server => &mut self.server,
+        let view = if side.is_server() {
+            &mut self.server
+        } else {
+            &mut self.client
         };
+        self.role_known |= side.is_known();
         view.get_or_insert_default().add_peer(&sum.counters);
         self.first_seen = self.first_seen.min(sum.first_seen);
         self.last_seen = self.last_seen.max(sum.last_seen);
@@ -199,6 +205,7 @@ impl Tally {
             last_seen: Some(to_proto(self.last_seen)),
             client_view: self.client.as_ref().map(view),
             server_view: self.server.map(turned).as_ref().map(view),
+            role_unknown: !self.role_known,
         }
     }
 }
@@ -213,6 +220,8 @@ fn turned(server: Counters) -> Counters {
     Counters {
         bytes_sent: server.bytes_received,
         bytes_received: server.bytes_sent,
+        messages_sent: server.messages_received,
+        messages_received: server.messages_sent,
         ..server
     }
 }
@@ -237,6 +246,8 @@ fn view(counters: &Counters) -> v1::EdgeView {
         syn_retransmits: counters.syn_retransmits,
         rtt: times(&counters.rtt),
         connect: times(&counters.connect),
+        messages_sent: counters.messages_sent,
+        messages_received: counters.messages_received,
     }
 }
 

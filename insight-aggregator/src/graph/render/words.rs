@@ -125,9 +125,10 @@ pub(super) fn summary(edge: &v1::Edge) -> [String; 2] {
     [port(edge), counts]
 }
 
-/// "80/tcp".
+/// "80/tcp", and "53/udp?" where nobody saw who began.
 pub(super) fn port(edge: &v1::Edge) -> String {
-    format!("{}/{}", edge.port, edge.protocol)
+    let doubt = if edge.role_unknown { "?" } else { "" };
+    format!("{}/{}{doubt}", edge.port, edge.protocol)
 }
 
 /// "1.5 KiB".

@@ -132,6 +132,8 @@ fn check_lengths(flows: &v1::FlowColumns, count: usize) -> Result<(), BadBatch> 
             1,
         ),
         ("flows.syn_retransmits", flows.syn_retransmits.len(), 1),
+        ("flows.messages_sent", flows.messages_sent.len(), 1),
+        ("flows.messages_received", flows.messages_received.len(), 1),
         ("flows.rtt", flows.rtt.len(), BUCKETS),
         ("flows.connect", flows.connect.len(), BUCKETS),
     ] {
@@ -186,8 +188,13 @@ fn triple(flows: &v1::FlowColumns, row: usize) -> Result<(u16, Protocol, Side), 
     let side = match v1::Role::try_from(flows.role[row]) {
         Ok(v1::Role::Client) => Side::Client,
         Ok(v1::Role::Server) => Side::Server,
+        Ok(v1::Role::UnknownRemotePort) => Side::PerhapsClient,
+        Ok(v1::Role::UnknownLocalPort) => Side::PerhapsServer,
         _ => {
-            let problem = format!("is {}, neither 1 (client) nor 2 (server)", flows.role[row]);
+            let problem = format!(
+                "is {}, neither 1 (client) nor 2 (server) nor an unknown one (3, 4)",
+                flows.role[row]
+            );
             return Err(BadBatch::at("flows.role", row, problem));
         }
     };
@@ -209,6 +216,8 @@ fn counters(flows: &v1::FlowColumns, row: usize) -> Result<Counters, BadBatch> {
         resets: later(&flows.resets, row),
         bytes_retransmitted: later(&flows.bytes_retransmitted, row),
         syn_retransmits: later(&flows.syn_retransmits, row),
+        messages_sent: later(&flows.messages_sent, row),
+        messages_received: later(&flows.messages_received, row),
         rtt: times(&flows.rtt, row),
         connect: times(&flows.connect, row),
     };
@@ -226,6 +235,8 @@ fn counters(flows: &v1::FlowColumns, row: usize) -> Result<Counters, BadBatch> {
         ("flows.resets", counters.resets),
         ("flows.bytes_retransmitted", counters.bytes_retransmitted),
         ("flows.syn_retransmits", counters.syn_retransmits),
+        ("flows.messages_sent", counters.messages_sent),
+        ("flows.messages_received", counters.messages_received),
     ] {
         if count > MAX_COUNT {
             return Err(BadBatch::at(

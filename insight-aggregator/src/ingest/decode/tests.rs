@@ -50,6 +50,8 @@ pub(crate) fn batch() -> v1::Batch {
             syn_retransmits: vec![25, 26],
             rtt: (0..32).collect(),
             connect: Vec::new(),
+            messages_sent: vec![27, 28],
+            messages_received: vec![29, 30],
         }),
         owners: vec![v1::Owner {
             cgroup_id: 77,
@@ -128,8 +130,10 @@ fn a_good_batch_is_taken_whole() {
             counts.resets,
             counts.bytes_retransmitted,
             counts.syn_retransmits,
+            counts.messages_sent,
+            counts.messages_received,
         ],
-        [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26]
+        [2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30]
     );
     assert_eq!((counts.rtt.0[0], counts.rtt.0[15]), (16, 31));
     assert_eq!(counts.connect.count(), 0, "an agent that does not tell");

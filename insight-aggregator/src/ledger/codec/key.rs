@@ -16,6 +16,8 @@ const UDP: u8 = 2;
 const LOCAL_V6: u8 = 4;
 const REMOTE_V6: u8 = 8;
 const REMOTE_PREFIX: u8 = 16;
+/// Set when nobody saw who began.
+const UNKNOWN: u8 = 64;
 
 /// Encodes row keys into one buffer.
 #[derive(Default)]
@@ -41,7 +43,8 @@ pub(in crate::ledger) fn hash_key(key: &[u8]) -> RowHash {
 fn encode(key: &RowKey, to: &mut Vec<u8>) {
     let bit = |is_set: bool, bit| if is_set { bit } else { 0 };
     to.push(
-        bit(key.side == Side::Server, SERVER)
+        bit(key.side.is_server(), SERVER)
+            | bit(!key.side.is_known(), UNKNOWN)
             | bit(key.protocol == Protocol::Udp, UDP)
             | bit(key.local_addr.is_ipv6(), LOCAL_V6)
             | bit(key.remote_addr.is_ipv6(), REMOTE_V6)
@@ -68,7 +71,7 @@ pub(in crate::ledger) fn decode_key(
 ) -> Result<RowKey> {
     let [bits] = take(&mut from)?;
     ensure!(
-        bits & !(SERVER | UDP | LOCAL_V6 | REMOTE_V6 | REMOTE_PREFIX) == 0,
+        bits & !(SERVER | UNKNOWN | UDP | LOCAL_V6 | REMOTE_V6 | REMOTE_PREFIX) == 0,
         "a key starts with unknown bits {bits:#x}"
     );
     let is_set = |bit| bits & bit != 0;
@@ -90,10 +93,11 @@ pub(in crate::ledger) fn decode_key(
         0
     };
     Ok(RowKey {
-        side: if is_set(SERVER) {
-            Side::Server
-        } else {
-            Side::Client
+        side: match (is_set(SERVER), is_set(UNKNOWN)) {
+            (false, false) => Side::Client,
+            (true, false) => Side::Server,
+            (false, true) => Side::PerhapsClient,
+            (true, true) => Side::PerhapsServer,
         },
         local: intern(std::str::from_utf8(from)?),
         local_addr,
@@ -132,6 +136,14 @@ mod tests {
             },
             RowKey {
                 protocol: Protocol::Udp,
+                ..key.clone()
+            },
+            RowKey {
+                side: Side::PerhapsClient,
+                ..key.clone()
+            },
+            RowKey {
+                side: Side::PerhapsServer,
                 ..key.clone()
             },
             RowKey {
@@ -186,7 +198,7 @@ mod tests {
     #[test]
     fn broken_keys_are_errors() {
         let mut bytes = Vec::new();
-        encode(&keys()[2], &mut bytes);
+        encode(&keys()[4], &mut bytes);
         for length in 0..31 {
             assert!(
                 decode_key(&bytes[..length], |id| id.into()).is_err(),

@@ -14,6 +14,9 @@ const COUNTS: usize = 13 + 2 * BUCKETS;
 /// The bit after those of the counts: the key itself follows, with its length.
 const SPELLED: u64 = 1 << COUNTS;
 
+/// A later bit: datagrams follow the counts, sent and received. Few rows have them.
+const MESSAGES: u64 = SPELLED << 2;
+
 /// The counts in the order of their bits; the usual ones are first. Never change it within a version.
 fn counts(counters: &Counters) -> [u64; COUNTS] {
     let mut counts = [0; COUNTS];
@@ -60,6 +63,8 @@ fn counters(counts: [u64; COUNTS]) -> Counters {
         resets: counts[10],
         bytes_retransmitted: counts[11],
         syn_retransmits: counts[12],
+        messages_sent: 0,
+        messages_received: 0,
         rtt: times(13),
         connect: times(13 + BUCKETS),
     }
@@ -113,8 +118,13 @@ impl RowWriter {
             .fold(u64::from(matches!(key, Named::Key(_))), |bits, count| {
                 bits << 1 | u64::from(*count != 0)
             });
-        put_varint(to, bits);
+        let messages = [counters.messages_sent, counters.messages_received];
+        let has_messages = messages != [0; 2];
+        put_varint(to, bits | if has_messages { MESSAGES } else { 0 });
         for count in counts.into_iter().filter(|count| *count != 0) {
+            put_varint(to, count);
+        }
+        for count in messages.into_iter().filter(|_| has_messages) {
             put_varint(to, count);
         }
         match key {
@@ -153,12 +163,20 @@ pub(in crate::ledger) fn each_row(
     let mut expected = 0_i64;
     while !rest.is_empty() {
         let bits = take_varint(&mut rest)?;
-        ensure!(bits < SPELLED << 1, "a row has unknown counts {bits:#x}");
+        ensure!(
+            bits & !(MESSAGES | ((SPELLED << 1) - 1)) == 0,
+            "a row has unknown counts {bits:#x}"
+        );
         let mut counts = [0; COUNTS];
         for (index, count) in counts.iter_mut().enumerate() {
             if bits & 1 << index != 0 {
                 *count = take_varint(&mut rest)?;
             }
+        }
+        let mut counters = counters(counts);
+        if bits & MESSAGES != 0 {
+            counters.messages_sent = take_varint(&mut rest)?;
+            counters.messages_received = take_varint(&mut rest)?;
         }
         let key = if bits & SPELLED == 0 {
             let number = expected
@@ -172,7 +190,7 @@ pub(in crate::ledger) fn each_row(
             Named::Key(take_bytes(&mut rest, length)?)
         };
         let sum = Sum {
-            counters: counters(counts),
+            counters,
             first_seen,
             last_seen,
         };
@@ -232,6 +250,26 @@ mod tests {
         assert_eq!(values.len(), 1);
         assert_read(&values, &rows);
         assert!(written(&[]).is_empty());
+    }
+
+    #[test]
+    fn datagrams_come_back() {
+        let mut writer = RowWriter::new(MINUTE, 120_500, 180_000);
+        let rows = [(7, 0), (0, 9), (0, 0), (u64::MAX, 1)].map(|(sent, received)| Counters {
+            messages_sent: sent,
+            messages_received: received,
+            ..counters([3; COUNTS])
+        });
+        for row in &rows {
+            writer.push(Named::Key(b"key"), row);
+        }
+        let mut read = Vec::new();
+        each_row(MINUTE, &writer.finish()[0], |_, sum| {
+            read.push(sum.counters);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(read, rows);
     }
 
     #[test]

@@ -17,15 +17,16 @@ use insight_proto::v1;
 use self::labels::Labels;
 use super::text::{Kind, Text};
 
-/// Groups of series with labels of their own; there are 13 series in each. A scrape of 65,000 series is what a Prometheus
+/// Groups of series with labels of their own; there are 15 series in each. A scrape of 65,000 series is what a Prometheus
 /// takes from one target without trouble (about 20 MB of text).
 const MAX_GROUPS: usize = 5_000;
 /// Counts of a series group.
-const COUNTS: usize = 11;
+const COUNTS: usize = 13;
 /// In place of an index of counts: the gauge.
 const ACTIVE: usize = COUNTS;
 
-/// opened, refused, timed out, unreachable, other failure, sent, received, retransmits, of handshakes, bytes sent again, resets.
+/// opened, refused, timed out, unreachable, other failure, sent, received, retransmits, of handshakes, bytes sent again, resets,
+/// datagrams sent, received.
 type Counts = [u64; COUNTS];
 
 #[derive(Default)]
@@ -191,6 +192,12 @@ impl State {
             "Established connections that the end that is measured saw reset.",
             &[("", "", 10)],
         );
+        family(
+            "insight_edge_datagrams_total",
+            Kind::Counter,
+            "Datagrams of UDP, where agents count them (--udp bytes); sent is from client to server.",
+            &[("direction", "sent", 11), ("direction", "received", 12)],
+        );
         let in_other = self.edges.values().filter(|known| known.labels.is_none());
         text.single(
             "insight_edge_series_in_other",
@@ -237,5 +244,7 @@ fn counts(view: &v1::EdgeView) -> Counts {
         view.syn_retransmits,
         view.bytes_retransmitted,
         view.resets,
+        view.messages_sent,
+        view.messages_received,
     ]
 }
