@@ -273,7 +273,7 @@ fn off_is_off_and_tcp_runs_nothing_of_udp() -> Result<()> {
             match mode {
                 "off" => ensure!(names.is_empty(), "{runs:?}"),
                 "edges" => ensure!(
-                    names.len() == 5 && names.iter().all(|name| lengths(name)),
+                    names.len() == 5 && names.iter().all(lengths),
                     "{runs:?}"
                 ),
                 _ => ensure!(names.len() == 6, "{runs:?}"),
