@@ -23,6 +23,17 @@ fn confined(capabilities: &str) -> [String; 4] {
     ]
 }
 
+/// With a root file system that nobody can write, as `readOnlyRootFilesystem: true` makes it.
+const READ_ONLY: [&str; 7] = [
+    "unshare",
+    "--mount",
+    "--propagation=private",
+    "sh",
+    "-c",
+    "mount -o remount,bind,ro / && ! touch /tmp/insight-probe 2>/dev/null && exec \"$@\"",
+    "sh",
+];
+
 #[test]
 fn two_capabilities_count_exactly() -> Result<()> {
     Pods::exact("two capabilities count exactly", two_capabilities)
@@ -31,7 +42,10 @@ fn two_capabilities_count_exactly() -> Result<()> {
 fn two_capabilities(pods: &Pods) -> Result<()> {
     let aggregator = Aggregator::start()?;
     let starter = confined(",+bpf,+perfmon");
-    let starter: Vec<&str> = starter.iter().map(String::as_str).collect();
+    let starter: Vec<&str> = READ_ONLY
+        .into_iter()
+        .chain(starter.iter().map(String::as_str))
+        .collect();
     let agent = Agent::started_by(&starter, &aggregator, NODE, &pods.root, "300ms")?;
     // UDP's programs belong to cgroups, and need one more.
     let status: Value = serde_json::from_str(&http::get_ok(agent.http_port, "/status")?)?;
