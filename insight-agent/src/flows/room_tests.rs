@@ -57,14 +57,14 @@ fn conversations_keep_a_flow_until_nobody_says_anything() {
         ..KEY
     };
     let (_, entry) = closed(5, 0, 0)[0];
-    let mut read = |conversations: &[(FlowKey, u64)]| {
+    let mut after = |conversations: &[(FlowKey, u64)]| {
         read(&mut accounts, &[(key, entry)], None);
         accounts.talking(&conversations.iter().copied().collect());
         let active = take(&mut accounts).map(|(_, active)| active);
         (active, accounts.idle(later, POLICY))
     };
-    assert_eq!(read(&[(key, 3)]), (Some(3), vec![]));
-    assert_eq!(read(&[]), (Some(0), vec![key]));
+    assert_eq!(after(&[(key, 3)]), (Some(3), vec![]));
+    assert_eq!(after(&[]), (Some(0), vec![key]));
 }
 
 #[test]

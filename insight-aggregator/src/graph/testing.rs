@@ -96,6 +96,19 @@ impl World {
         self.row(Side::Server, who, [local, remote], port, counters)
     }
 
+    /// The rows so far: nobody saw who began.
+    pub(super) fn by_nobody(mut self) -> Self {
+        let rows = std::mem::take(&mut self.window.rows);
+        for (mut key, sum) in rows {
+            key.side = match key.side.is_server() {
+                true => Side::PerhapsServer,
+                false => Side::PerhapsClient,
+            };
+            self.window.rows.insert(key, sum);
+        }
+        self
+    }
+
     fn row(
         mut self,
         side: Side,

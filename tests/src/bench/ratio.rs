@@ -16,7 +16,7 @@ use crate::wait::pause;
 pub(super) const SETTLE: Duration = Duration::from_secs(1);
 
 /// A pair counts when other programs had no more of the CPUs than this during either run.
-const DISTURBED: f64 = 0.03;
+pub(super) const DISTURBED: f64 = 0.03;
 
 /// On a machine that is never quiet, so many times the pairs are run, and the least disturbed ones count.
 const TRIES: usize = 2;

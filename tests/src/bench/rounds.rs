@@ -14,9 +14,12 @@ struct Speed {
     rate: f64,
     /// CPU time of both pods for a piece.
     cpu: f64,
+    /// Other programs' share of the CPUs.
+    others: f64,
 }
 
-/// A way compared with the first one; medians over the rounds.
+/// A way compared with the first one. Speeds are medians over the rounds; CPU times are those of the quietest ones: other programs on the
+/// machine only add to them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Compared {
     /// Its speed / the first one's.
@@ -25,6 +28,8 @@ pub(super) struct Compared {
     pub(super) cpu: f64,
     /// CPU time that it adds to a piece, nanoseconds.
     pub(super) more_ns: f64,
+    /// Other programs' share of the CPUs in the worst run of either.
+    pub(super) others: f64,
 }
 
 /// Runs rounds. Their order turns, so that a machine which gets slower favours none.
@@ -54,7 +59,11 @@ pub(super) fn compare<T>(
                 cpu * 1e6,
                 used.others * 100.0
             ));
-            speeds[way].push(Speed { rate, cpu });
+            speeds[way].push(Speed {
+                rate,
+                cpu,
+                others: used.others,
+            });
         }
     }
     speeds.iter().map(|way| against(way, &speeds[0])).collect()
@@ -69,10 +78,20 @@ fn against(way: &[Speed], first: &[Speed]) -> Result<Compared> {
             .collect();
         median(&each).context("no round was measured")
     };
+    let least = |way: &[Speed]| {
+        way.iter()
+            .map(|speed| speed.cpu)
+            .fold(f64::INFINITY, f64::min)
+    };
     Ok(Compared {
         speed: middle(|way, first| way.rate / first.rate)?,
-        cpu: middle(|way, first| first.cpu / way.cpu)?,
-        more_ns: middle(|way, first| (way.cpu - first.cpu) * 1e9)?,
+        cpu: least(first) / least(way),
+        more_ns: (least(way) - least(first)) * 1e9,
+        others: way
+            .iter()
+            .chain(first)
+            .map(|speed| speed.others)
+            .fold(0.0, f64::max),
     })
 }
 
@@ -82,12 +101,17 @@ mod tests {
 
     #[test]
     fn rounds_are_compared_with_themselves() {
-        let speed = |rate, cpu| Speed { rate, cpu };
+        let speed = |rate, cpu| Speed {
+            rate,
+            cpu,
+            others: 0.01,
+        };
         let first = [speed(100.0, 1e-6), speed(50.0, 2e-6), speed(200.0, 1e-6)];
         let way = [speed(90.0, 2e-6), speed(45.0, 4e-6), speed(10.0, 8e-6)];
         let compared = against(&way, &first).unwrap();
         assert_eq!((compared.speed, compared.cpu), (0.9, 0.5));
-        assert!((compared.more_ns - 2_000.0).abs() < 1e-6);
+        assert_eq!(compared.others, 0.01);
+        assert!((compared.more_ns - 1_000.0).abs() < 1e-6);
         assert!(against(&[], &[]).is_err());
     }
 }

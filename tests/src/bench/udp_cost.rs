@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 
 use super::bpf::{EmptyProgram, Hook, Statistics, runs_by_program};
 use super::datagrams::exchange;
+use super::ratio::{DISTURBED, SETTLE};
 use super::request_response::{FLOOR, rate, requests};
 use super::rounds::compare;
 use super::row::{Budget, Row};
@@ -34,7 +35,7 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
         if let Some(agent) = &agent {
             programs.push(agent.daemon.pid()?);
         }
-        pause(super::ratio::SETTLE);
+        pause(SETTLE);
         Ok((agent, programs))
     };
     let load = requests((rate(&world)? * scale.bout.as_secs_f64()) as u64 / 8);
@@ -46,8 +47,10 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
         let what =
             format!("--udp {mode}: TCP requests on open connections, with / without the agent");
         let row = Row::new(what, compared.speed, "ratio").digits(3);
-        // What is not switched on by itself may cost.
-        rows.push(if *mode == "bytes" {
+        rows.push(if compared.others > DISTURBED {
+            row.note("too disturbed to be judged")
+        } else if *mode == "bytes" {
+            // What is not switched on by itself may cost.
             row
         } else {
             row.budget(Budget::AtLeast(FLOOR))
@@ -72,16 +75,23 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// BPF time of a request and its reply, both ends, less what timing itself costs.
+/// BPF time of a request and its reply, both ends, less what timing itself costs: of UDP with each kind of client, and of TCP.
 fn of_datagrams(world: &World, aggregator: &Aggregator, mode: &str) -> Result<Vec<Row>> {
     let agent = world.agent_with(aggregator, &["--udp", mode])?;
     let pid = agent.daemon.pid()?;
     let _statistics = Statistics::on()?;
     let mut rows = Vec::new();
-    for (connect, kind) in [(false, "unconnected"), (true, "connected")] {
+    for kind in ["UDP, unconnected client", "UDP, connected client", "TCP"] {
         let before = runs_by_program(pid)?;
         let empty = EmptyProgram::on(Hook::Tracepoint(c"sock_send_length"))?;
-        let (tally, _) = exchange(world, REQUESTS, connect)?;
+        let pieces = match kind {
+            "TCP" => requests(REQUESTS / 8).run(world)?.tally.requests,
+            _ => {
+                exchange(world, REQUESTS, kind.contains(", connected"))?
+                    .0
+                    .requests
+            }
+        };
         let empty = empty.runs()?;
         ensure!(empty.count > 0, "nothing was sent");
         let timing = empty.time_ns as f64 / empty.count as f64;
@@ -93,11 +103,11 @@ fn of_datagrams(world: &World, aggregator: &Aggregator, mode: &str) -> Result<Ve
                 time += runs.time_ns;
             }
         }
-        let each = |sum: f64| sum / tally.requests as f64;
+        let each = |sum: f64| sum / pieces as f64;
         let net = each(time as f64 - timing * count as f64);
         rows.push(
             Row::new(
-                format!("--udp {mode}: BPF time of a UDP request and reply, both ends, {kind} client, net of timing"),
+                format!("--udp {mode}: BPF time of a request and reply, both ends, net of timing, {kind}"),
                 net / 1e3,
                 "µs",
             )

@@ -76,7 +76,7 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
         // Sockets of each kind are closed with their load, so their closing is in it.
         for (what, per) in [
             ("UDP request and reply", 0),
-            ("the same, connected", 1),
+            ("UDP request and reply, connected client", 1),
             ("TCP request and reply on an open connection", 2),
             ("TCP connection", 3),
         ] {

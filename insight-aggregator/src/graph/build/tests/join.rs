@@ -252,3 +252,28 @@ fn an_entity_that_is_not_known_still_counts() {
         assert_eq!(lines, ["unit:n1/a > external:192.0.2.7 :80 c 1/2/3 s -"]);
     }
 }
+
+#[test]
+fn one_end_that_knows_who_began_is_enough() {
+    let (a, b) = (pod("n1", "a"), pod("n2", "b"));
+    let (one, other) = ("10.0.0.1", "10.0.0.2");
+    let unseen = World::new()
+        .server(&b, other, one, 53, counts(1, 20, 10))
+        .by_nobody();
+    for (world, is_unknown) in [
+        (
+            unseen.clone().client(&a, one, other, 53, counts(1, 10, 20)),
+            false,
+        ),
+        (
+            unseen
+                .client(&a, one, other, 53, counts(1, 10, 20))
+                .by_nobody(),
+            true,
+        ),
+    ] {
+        assert_eq!(world.edges(), ["pod:a > pod:b :53 c 1/10/20 s 1/10/20"]);
+        let edge = &world.graph(Level::Workload).edges[0];
+        assert_eq!(edge.role_unknown, is_unknown);
+    }
+}
