@@ -6,11 +6,18 @@ use anyhow::{Result, ensure};
 use insight_tests::load::client::Plan;
 use insight_tests::load::tally::Tally;
 use insight_tests::net::black_hole;
+use insight_tests::process::Process;
 use insight_tests::reader::{Counts, edge};
-use insight_tests::traffic::{Held, at, fail, run_client, scan, serve};
+use insight_tests::traffic::{Held, at, fail, run_client, scan, serve, serve_in};
 use insight_tests::world::{Pods, Product};
 
 const PORT: u16 = 7001;
+
+/// A server with room in its accept queue: where that is full a client waits for a second.
+fn patient(pods: &Pods, port: u16) -> Result<Process> {
+    let flags = ["--backlog", "4096"];
+    serve_in(&pods.server, &pods.server.container, port, &flags)
+}
 
 /// The interval does not end while the agent runs: what is reported is what the first flow announced, and what the agent has when it is
 /// told to stop.
@@ -20,7 +27,7 @@ fn ten_thousand_connections_within_one_interval_are_exact() -> Result<()> {
         "ten thousand connections within one interval are exact",
         |pods| {
             let mut product = Product::watch(&pods.root, "10m")?;
-            let _serving = serve(&pods.server, PORT)?;
+            let _serving = patient(pods, PORT)?;
             let mut plan = Plan::new(at(pods.server.addresses.v4, PORT), 10_000, 100, 300);
             plan.concurrency = NonZeroUsize::MIN.saturating_add(15);
             let truth = run_client(&pods.client, &plan)?;
@@ -45,7 +52,7 @@ fn twenty_thousand_open_connections_are_read_exactly() -> Result<()> {
         |pods| {
             let product = Product::watch(&pods.root, "500ms")?;
             let ports = [PORT, PORT + 1];
-            let _serving = [serve(&pods.server, PORT)?, serve(&pods.server, PORT + 1)?];
+            let _serving = [patient(pods, PORT)?, patient(pods, PORT + 1)?];
             let mut held = ports
                 .iter()
                 .map(|port| {
@@ -60,16 +67,25 @@ fn twenty_thousand_open_connections_are_read_exactly() -> Result<()> {
                 .iter()
                 .fold(Tally::default(), |sum, held| sum + held.tally);
             ensure!(sum.connections == 20_000, "{sum:?}");
-            for (port, held) in ports.iter().zip(&held) {
-                product.expect(pods, *port, &Counts::open(&held.tally))?;
-            }
-            for (port, held) in ports.iter().zip(held) {
-                let truth = held.close()?;
-                product.expect(pods, *port, &Counts::finished(&truth))?;
-            }
-            Ok(())
+            let open = held.iter().map(|held| Counts::open(&held.tally));
+            expect(pods, &product, &ports, &open.collect::<Vec<_>>())?;
+            let truths = held.into_iter().map(Held::close);
+            let over = truths.map(|truth| Ok(Counts::finished(&truth?)));
+            expect(pods, &product, &ports, &over.collect::<Result<Vec<_>>>()?)
         },
     )
+}
+
+/// What the edges to these ports must show; that none changes any more is waited for once.
+fn expect(pods: &Pods, product: &Product, ports: &[u16], counts: &[Counts]) -> Result<()> {
+    for (port, counts) in ports.iter().zip(counts) {
+        pods.expect(&product.reader, *port, counts)?;
+    }
+    product.settle()?;
+    for (port, counts) in ports.iter().zip(counts) {
+        pods.edge(&product.reader, *port)?.expect_both(counts)?;
+    }
+    Ok(())
 }
 
 /// Each closed port is a flow of its own, with one connect that was refused; the one that is open has its connections.
