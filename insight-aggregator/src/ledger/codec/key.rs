@@ -16,9 +16,9 @@ const UDP: u8 = 2;
 const LOCAL_V6: u8 = 4;
 const REMOTE_V6: u8 = 8;
 const REMOTE_PREFIX: u8 = 16;
+const OWN: u8 = 32;
 /// Set when nobody saw who began.
 const UNKNOWN: u8 = 64;
-const OWN: u8 = 32;
 
 /// Encodes row keys into one buffer.
 #[derive(Default)]
