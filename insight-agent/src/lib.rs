@@ -16,3 +16,5 @@ pub mod report;
 pub mod run;
 pub mod shutdown;
 pub mod status;
+#[cfg(test)]
+mod trying;

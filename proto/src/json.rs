@@ -35,6 +35,8 @@ pub fn edge(edge: &v1::Edge) -> Value {
         "client_view": edge.client_view.as_ref().map(view),
         "server_view": edge.server_view.as_ref().map(view),
         "role_unknown": edge.role_unknown,
+        "loopback": edge.loopback,
+        "own": edge.own,
     })
 }
 
@@ -227,10 +229,12 @@ mod tests {
             }),
             server_view: None,
             role_unknown: false,
+            loopback: true,
+            own: false,
         }
     }
 
-    const EDGE: &str = r#"{"id":"00ff00ff00ff00ff","client":"unit:n1/a.service","server":"external:192.0.2.7","protocol":"tcp","port":7001,"dialed":["10.96.0.1:80"],"first_seen":"2026-01-31T12:00:00.000Z","last_seen":"2026-01-31T12:00:01.250Z","client_view":{"connections_opened":3,"connections_closed":2,"connections_failed":10,"active":1,"bytes_sent":18446744073709551615,"bytes_received":5,"retransmits":6,"failures":{"refused":1,"timed_out":2,"unreachable":3,"other":4},"resets":7,"bytes_retransmitted":8,"syn_retransmits":9,"messages_sent":14,"messages_received":15,"rtt":{"count":10,"p50_us":11,"p90_us":12,"p99_us":13},"connect":null},"server_view":null,"role_unknown":false}"#;
+    const EDGE: &str = r#"{"id":"00ff00ff00ff00ff","client":"unit:n1/a.service","server":"external:192.0.2.7","protocol":"tcp","port":7001,"dialed":["10.96.0.1:80"],"first_seen":"2026-01-31T12:00:00.000Z","last_seen":"2026-01-31T12:00:01.250Z","client_view":{"connections_opened":3,"connections_closed":2,"connections_failed":10,"active":1,"bytes_sent":18446744073709551615,"bytes_received":5,"retransmits":6,"failures":{"refused":1,"timed_out":2,"unreachable":3,"other":4},"resets":7,"bytes_retransmitted":8,"syn_retransmits":9,"messages_sent":14,"messages_received":15,"rtt":{"count":10,"p50_us":11,"p90_us":12,"p99_us":13},"connect":null},"server_view":null,"role_unknown":false,"loopback":true,"own":false}"#;
 
     #[test]
     fn an_edge_keeps_the_order_of_its_keys() {

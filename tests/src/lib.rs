@@ -24,6 +24,7 @@ pub mod pins;
 pub mod pod;
 pub mod process;
 pub mod product;
+pub mod puppet;
 pub mod reader;
 pub mod root;
 pub mod traffic;

@@ -43,7 +43,14 @@ impl Namespace {
         File::open(&path).with_context(|| format!("open {}", path.display()))
     }
 
-    fn sysctl(&self, key: &str, value: &str) -> Result<()> {
+    /// Runs `nft` on this namespace, with a script of its rules.
+    pub fn nft(&self, script: &str) -> Result<()> {
+        ip(&["netns", "exec", &self.name, "nft", script])
+            .context("run `nft`; it is in the package nftables")
+    }
+
+    /// Sets what is below /proc/sys.
+    pub fn sysctl(&self, key: &str, value: &str) -> Result<()> {
         let script = format!("echo {value} > /proc/sys/{key}");
         ip(&["netns", "exec", &self.name, "sh", "-c", &script])
     }

@@ -2,12 +2,13 @@
 
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::cgroup::{Cgroup, CgroupRoot};
 use crate::ids;
 use crate::net::{Addresses, Namespace, Net};
 use crate::process::{Place, Process};
+use crate::wait::PATIENCE;
 
 /// How the kubelet names cgroups.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,6 +98,21 @@ impl Pod {
     /// Its node's id in a graph at workload level.
     pub fn node_id(&self) -> String {
         format!("pod:{}", self.uid)
+    }
+
+    /// The kernel's own count of something in the pod's network namespace, from /proc/net/netstat: for each group a line of names and a line
+    /// of numbers.
+    pub fn kernel_count(&self, group: &str, name: &str) -> Result<u64> {
+        let mut netstat = Command::new("grep");
+        netstat.args([&format!("^{group}:"), "/proc/net/netstat"]);
+        let mut process = self.spawn("grep", netstat)?;
+        let (names, numbers) = (process.line(PATIENCE)?, process.line(PATIENCE)?);
+        process.finish(PATIENCE)?;
+        let mut pairs = names.split(' ').zip(numbers.split(' '));
+        let (_, count) = pairs
+            .find(|(found, _)| *found == name)
+            .with_context(|| format!("no {name} in {names}"))?;
+        Ok(count.parse()?)
     }
 
     /// Starts a process in the first container.

@@ -72,6 +72,15 @@ pub fn fail(pod: &Pod, expected: &str, to: SocketAddr, count: u64) -> Result<()>
     Ok(())
 }
 
+/// Connects once from a pod to each of `ports` ports that follow one another; each must be refused.
+pub fn scan(pod: &Pod, first: SocketAddr, ports: u16) -> Result<()> {
+    let (to, text) = (first.to_string(), ports.to_string());
+    let args = ["refused", "--to", &to, "--count", "1", "--ports", &text];
+    let tally = finish_client(pod.spawn("insight-load", load(args)?)?)?;
+    ensure!(tally.failed == u64::from(ports), "{tally:?}");
+    Ok(())
+}
+
 /// Where a pod listens.
 pub fn at(address: impl Into<IpAddr>, port: u16) -> SocketAddr {
     SocketAddr::new(address.into(), port)
@@ -112,6 +121,11 @@ impl Held {
     /// Its process.
     pub fn process(&self) -> &Process {
         &self.process
+    }
+
+    /// Kills its process.
+    pub fn kill(self) {
+        drop(self.process);
     }
 
     /// Closes the connections.

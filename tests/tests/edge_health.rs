@@ -1,13 +1,9 @@
 //! How well an edge does: times, resets, and what had to be sent again.
 
-use std::process::Command;
-
 use anyhow::{Context, Result, ensure};
 use insight_tests::load::client::{Ending, Plan};
 use insight_tests::net::black_hole;
-use insight_tests::pod::Pod;
 use insight_tests::traffic::{Held, at, fail, run_client, serve};
-use insight_tests::wait::PATIENCE;
 use insight_tests::world::{Pods, Product};
 use serde_json::Value;
 
@@ -81,7 +77,7 @@ fn handshakes_that_are_tried_again_are_counted() -> Result<()> {
         let product = Product::watch(&pods.root, "300ms")?;
         let silent = black_hole(&pods.client.namespace, &pods.server.addresses)?;
         fail(&pods.client, "timeout", at(silent, PORT), 3)?;
-        let sent_again = syn_retransmits(&pods.client)?;
+        let sent_again = pods.client.kernel_count("TcpExt", "TCPSynRetrans")?;
         ensure!(sent_again >= 3, "{sent_again} SYNs were sent again");
         pods.eventually("the failures", || {
             let edge = edge(&product, PORT)?;
@@ -95,20 +91,6 @@ fn handshakes_that_are_tried_again_are_counted() -> Result<()> {
             Ok(())
         })
     })
-}
-
-/// The kernel's own count in a pod's network namespace: a line of names and a line of numbers.
-fn syn_retransmits(pod: &Pod) -> Result<u64> {
-    let mut netstat = Command::new("grep");
-    netstat.args(["TcpExt:", "/proc/net/netstat"]);
-    let mut process = pod.spawn("grep", netstat)?;
-    let (names, numbers) = (process.line(PATIENCE)?, process.line(PATIENCE)?);
-    process.finish(PATIENCE)?;
-    let mut pairs = names.split(' ').zip(numbers.split(' '));
-    let (_, count) = pairs
-        .find(|(name, _)| *name == "TCPSynRetrans")
-        .with_context(|| format!("no TCPSynRetrans in {names}"))?;
-    Ok(count.parse()?)
 }
 
 /// The only edge to that port.

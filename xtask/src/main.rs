@@ -6,6 +6,7 @@ mod build;
 mod cargo;
 mod clean_host;
 mod codegen;
+mod fuzz;
 mod patience;
 mod project;
 mod root;
@@ -37,6 +38,8 @@ enum Verb {
     Vm(vm::Args),
     /// Remove what broken tests may have left on this host
     CleanHost,
+    /// Try the properties of the parsers on ever new input
+    Fuzz(fuzz::Args),
     /// Generate proto/src/gen from proto/insight/v1
     Codegen(codegen::Args),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Verb::Bench(args) => bench::run(&args),
         Verb::Vm(args) => vm::run(&args),
         Verb::CleanHost => clean_host::run(),
+        Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Codegen(args) => codegen::run(&args),
     };
     match result {

@@ -14,6 +14,8 @@ pub mod owner;
 pub mod parse;
 pub mod proc_file;
 mod process;
+#[cfg(test)]
+mod properties;
 mod remember;
 pub mod stats;
 pub mod token;

@@ -44,10 +44,15 @@ pub struct V1 {
 impl Mounts {
     /// Reads this process's mounts.
     pub fn read() -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(MOUNTINFO).with_context(|| {
+        let bytes = std::fs::read(MOUNTINFO).with_context(|| {
             format!("cannot read {MOUNTINFO} to find the cgroup mounts; is /proc mounted?")
         })?;
-        Ok(Self::parse(&text))
+        Ok(Self::of(&bytes))
+    }
+
+    /// As [`Self::parse`]. Anybody's mount may have a name that is not UTF-8, a stick's for example; the others are found all the same.
+    fn of(mountinfo: &[u8]) -> Self {
+        Self::parse(&String::from_utf8_lossy(mountinfo))
     }
 
     /// Picks the cgroup mounts out of the text of a mountinfo file (proc(5)).

@@ -72,3 +72,11 @@ fn escapes() {
     assert_eq!(unescape("\\04"), "\\04");
     assert_eq!(unescape("\\ö"), "\\ö");
 }
+
+#[test]
+fn a_name_that_is_not_utf_8_hides_no_other_mount() {
+    let mountinfo = b"30 1 8:1 / /media/caf\xe9 rw - vfat /dev/sdb1 rw\n\
+        31 1 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+    let mounts = Mounts::of(mountinfo);
+    assert_eq!(mounts.default_v2().unwrap(), Path::new("/sys/fs/cgroup"));
+}

@@ -34,7 +34,7 @@ pub(super) fn any(directory: &Path) -> bool {
 
 /// Start time (ticks since boot, field 22) and comm of a `/proc/<pid>/stat` line. The comm is in parentheses and may
 /// itself hold parentheses and spaces.
-fn started(stat: &str) -> Option<(u64, String)> {
+pub(super) fn started(stat: &str) -> Option<(u64, String)> {
     let (head, tail) = stat.rsplit_once(')')?;
     let (_, comm) = head.split_once('(')?;
     // The tail starts with field 3.

@@ -34,7 +34,7 @@ pub(super) fn read(files: &mut Files, directory: &Path, sample: &mut MetricSampl
 }
 
 /// "max 100000" or "50000 100000": quota and period in microseconds.
-fn cpu_max(text: &str) -> Option<u64> {
+pub(super) fn cpu_max(text: &str) -> Option<u64> {
     let (quota, period) = text.trim().split_once(' ')?;
     millicores(quota.parse().ok()?, period.parse().ok()?)
 }

@@ -4,6 +4,7 @@ mod account;
 mod accounts;
 mod idle;
 mod live;
+mod own;
 mod ranges;
 mod row;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod totals;
 pub use accounts::Accounts;
 pub use idle::Policy as IdlePolicy;
 pub use live::{Baseline, Live};
+pub use own::Own;
 pub use ranges::{Range, Ranges};
 pub use row::{Columns, FlowRow};
 pub use totals::Totals;

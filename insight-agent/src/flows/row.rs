@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use insight_ebpf::abi::{
     FlowKey, PROTOCOL_TCP, PROTOCOL_UDP, ROLE_CLIENT, ROLE_SERVER, ROLE_UNKNOWN_LOCAL,
@@ -37,11 +37,13 @@ pub struct Columns {
     columns: FlowColumns,
     ends: Dictionary,
     cgroups: HashSet<u64>,
+    own: Vec<bool>,
 }
 
 impl Columns {
-    /// Adds a row.
-    pub fn push(&mut self, row: &FlowRow) {
+    /// Adds a row; `own`: it is Insight's own.
+    pub fn push(&mut self, row: &FlowRow, own: bool) {
+        self.own.push(own);
         let (columns, ends) = (&mut self.columns, &mut self.ends);
         let (key, added) = (&row.key, &row.added.0);
         let is_overflow = key.is_catch_all();
@@ -97,6 +99,9 @@ impl Columns {
     /// As they are sent.
     pub fn finish(mut self) -> FlowColumns {
         self.columns.endpoints = self.ends.endpoints;
+        if self.own.contains(&true) {
+            self.columns.own = self.own;
+        }
         self.columns
     }
 }
@@ -162,13 +167,20 @@ impl End {
     }
 }
 
-/// Network order; IPv4-mapped addresses as IPv4.
-fn bytes(address: &[u32; 4]) -> Vec<u8> {
+/// The address that these words are in network order; IPv4-mapped ones as IPv4.
+pub(super) fn address(words: &[u32; 4]) -> IpAddr {
     let mut octets = [0; 16];
-    for (place, word) in octets.chunks_exact_mut(4).zip(address) {
+    for (place, word) in octets.chunks_exact_mut(4).zip(words) {
         place.copy_from_slice(&word.to_ne_bytes());
     }
-    Ipv6Addr::from(octets)
-        .to_ipv4_mapped()
-        .map_or_else(|| octets.to_vec(), |v4| v4.octets().to_vec())
+    let v6 = Ipv6Addr::from(octets);
+    v6.to_ipv4_mapped().map_or(IpAddr::V6(v6), IpAddr::V4)
+}
+
+/// The same as the wire has it.
+fn bytes(words: &[u32; 4]) -> Vec<u8> {
+    match address(words) {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    }
 }

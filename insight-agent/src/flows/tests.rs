@@ -205,11 +205,15 @@ fn columns_share_their_ends() {
     server[0].0.role = ROLE_SERVER;
     server[0].0.port = 80;
     read(&mut accounts, &[closed(1, 1, 9), server].concat(), None);
-    let mut columns = Columns::default();
+    let (mut columns, mut others) = (Columns::default(), Columns::default());
     for row in rows(&mut accounts, 1, Instant::now()) {
-        columns.push(&row);
+        columns.push(&row, row.key.role == ROLE_SERVER);
+        others.push(&row, false);
     }
+    assert!(others.finish().own.is_empty());
     let columns = columns.finish();
+    let servers = columns.role.iter().map(|role| *role == 2);
+    assert_eq!(columns.own, servers.collect::<Vec<bool>>());
     assert_eq!((columns.local.len(), columns.endpoints.len()), (2, 2));
     assert_eq!(columns.endpoints[0].address, [10, 0, 0, 1]);
     assert_eq!(

@@ -28,6 +28,10 @@ const ENUM64: u32 = 19;
 /// Structs do not nest deeper in any kernel; a damaged file may claim it.
 const MAX_DEPTH: usize = 16;
 
+/// Members that are looked at for one name; the kernel's largest struct has some hundreds. Structs that hold themselves, as a damaged
+/// file may claim, have no end.
+const MAX_LOOKS: usize = 10_000;
+
 /// A kernel's types.
 pub(super) struct Btf<'a> {
     data: &'a [u8],
@@ -88,17 +92,25 @@ impl<'a> Btf<'a> {
         };
         let (mut id, mut bits) = (id, 0);
         for member in path.split('.') {
-            let Some((offset, kind)) = self.member(self.strip(id)?, member, MAX_DEPTH)? else {
+            let mut looks = MAX_LOOKS;
+            let holder = self.strip(id)?;
+            let Some((offset, kind)) = self.member(holder, member, MAX_DEPTH, &mut looks)? else {
                 return Ok(None);
             };
-            bits += offset;
+            bits = sum(bits, offset)?;
             id = kind;
         }
         Ok(Some(bits))
     }
 
-    /// Offset in bits, and type, of a member.
-    fn member(&self, id: u32, name: &str, depth: usize) -> Result<Option<(u32, u32)>> {
+    /// Offset in bits, and type, of a member. `looks` is how many more members may be looked at.
+    fn member(
+        &self,
+        id: u32,
+        name: &str,
+        depth: usize,
+        looks: &mut usize,
+    ) -> Result<Option<(u32, u32)>> {
         let at = self.start(id)?;
         let info = self.number(at + 4)?;
         if !matches!((info >> 24) & 31, STRUCT | UNION) || depth == 0 {
@@ -106,6 +118,7 @@ impl<'a> Btf<'a> {
         }
         let bitfields = info >> 31 == 1;
         for index in 0..(info & 0xffff) as usize {
+            *looks = looks.checked_sub(1).context("a BTF struct has no end")?;
             let entry = at + 12 + 12 * index;
             let (label, kind) = (self.string(self.number(entry)?)?, self.number(entry + 4)?);
             let mut offset = self.number(entry + 8)?;
@@ -116,9 +129,10 @@ impl<'a> Btf<'a> {
                 return Ok(Some((offset, kind)));
             }
             if label.is_empty()
-                && let Some((inner, kind)) = self.member(self.strip(kind)?, name, depth - 1)?
+                && let Some((inner, kind)) =
+                    self.member(self.strip(kind)?, name, depth - 1, looks)?
             {
-                return Ok(Some((offset + inner, kind)));
+                return Ok(Some((sum(offset, inner)?, kind)));
             }
         }
         Ok(None)
@@ -159,6 +173,11 @@ impl<'a> Btf<'a> {
             .context("BTF ends early")?;
         std::str::from_utf8(&tail[..end]).context("a BTF name is not UTF-8")
     }
+}
+
+fn sum(outer: u32, inner: u32) -> Result<u32> {
+    let sum = outer.checked_add(inner);
+    sum.context("a BTF member lies beyond its struct")
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(super) fn missing(needed: &[&'static str]) -> Vec<&'static str> {
     needed.filter(|name| !held[name]).collect()
 }
 
-fn of(status: &str) -> BTreeMap<&'static str, bool> {
+pub(super) fn of(status: &str) -> BTreeMap<&'static str, bool> {
     let effective = status
         .lines()
         .find_map(|line| line.strip_prefix("CapEff:"))

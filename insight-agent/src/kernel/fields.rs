@@ -10,12 +10,13 @@ use super::btf::Btf;
 /// One field: its place in [`Offsets`], the struct, the member.
 type Field = (fn(&mut Offsets) -> &mut u32, &'static str, &'static str);
 
-const FIELDS: [Field; 39] = [
+const FIELDS: [Field; 40] = [
     (|o| &mut o.socket_sk, "socket", "sk"),
     (|o| &mut o.sk_type, "sock", "sk_type"),
     (|o| &mut o.sk_protocol, "sock", "sk_protocol"),
     (|o| &mut o.sk_max_ack_backlog, "sock", "sk_max_ack_backlog"),
     (|o| &mut o.sk_err, "sock", "sk_err"),
+    (|o| &mut o.sk_socket, "sock", "sk_socket"),
     (|o| &mut o.skc_family, "sock_common", "skc_family"),
     (|o| &mut o.skc_state, "sock_common", "skc_state"),
     (|o| &mut o.skc_flags, "sock_common", "skc_flags"),

@@ -2,6 +2,8 @@
 
 mod births;
 mod btf;
+#[cfg(test)]
+mod btf_encoder;
 mod capabilities;
 mod doctor;
 mod doorbell;
@@ -13,6 +15,8 @@ mod memory;
 mod object;
 mod pins;
 mod probes;
+#[cfg(test)]
+mod properties;
 mod ranges;
 mod readout;
 mod release;

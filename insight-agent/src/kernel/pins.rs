@@ -2,7 +2,7 @@
 //!
 //! Below the folder is one for each version of what is pinned, `v1` and so on. It is locked by its agent for as long as that lives.
 
-mod holder;
+pub(super) mod holder;
 
 use std::fs::File;
 use std::io::ErrorKind;

@@ -16,7 +16,7 @@ impl Release {
     }
 
     /// The beginning of `uname -r`.
-    fn parse(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         let mut numbers = name.split(|c: char| !c.is_ascii_digit());
         Some(Self(
             numbers.next()?.parse().ok()?,

@@ -16,7 +16,7 @@ use tonic::{Code, Status, Streaming};
 use tracing::{info, warn};
 
 use super::backoff::Backoff;
-use super::{Asked, Outbox, wire};
+use super::{Asked, Destination, Outbox, wire};
 use crate::status::Status as AgentStatus;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -43,6 +43,8 @@ pub struct Identity {
 pub struct Reporter {
     /// Where to.
     pub endpoint: Endpoint,
+    /// The same, by address.
+    pub destination: Arc<Destination>,
     /// From whom.
     pub identity: Identity,
     /// What.
@@ -121,6 +123,7 @@ impl Reporter {
     }
 
     async fn open(&self) -> Result<(mpsc::Sender<Bytes>, Streaming<ReportResponse>)> {
+        self.destination.look_up().await;
         let channel = self
             .endpoint
             .clone()

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use crate::boot;
 use crate::cgroups::{Charges, Sample, Stats, Tree};
 use crate::config::Config;
-use crate::flows::{Accounts, Baseline, Columns, IdlePolicy, Live, Ranges};
+use crate::flows::{Accounts, Baseline, Columns, IdlePolicy, Live, Own, Ranges};
 use crate::kernel::{Births, Kernel};
 use crate::status::{FlowMap, Status};
 
@@ -69,6 +69,7 @@ pub(super) struct Collector {
     pub(super) accounts: Accounts,
     pub(super) ranges: Ranges,
     pub(super) idle: IdlePolicy,
+    own: Own,
     state: State,
     tree: Tree,
     /// None where the paths that the kernel gives are not those below the mount.
@@ -81,7 +82,7 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, own: Own) -> Self {
         Self {
             accounts: Accounts::default(),
             ranges: Ranges::default(),
@@ -89,6 +90,7 @@ impl Collector {
                 idle: config.flow_idle,
                 room: config.max_flows as usize,
             },
+            own,
             state: State::default(),
             tree: Tree::new(config.cgroup_root.clone(), config.cgroup_mount.clone()),
             births: None,
@@ -268,12 +270,12 @@ impl Collector {
     fn take(&mut self, kernel: &mut Kernel, sequence: u64) -> Result<Columns> {
         self.last.flow_map.dropped_updates = kernel.overflowed()?;
         let mut kept = Ok(());
-        let mut rows = Columns::default();
+        let (mut rows, own) = (Columns::default(), &self.own);
         self.accounts.take(
             sequence,
             Instant::now(),
             |marks| keep(kernel, marks, &mut kept),
-            |row| rows.push(row),
+            |row| rows.push(row, own.has(&row.key)),
         );
         noted(kept);
         Ok(rows)

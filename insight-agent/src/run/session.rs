@@ -17,8 +17,9 @@ use super::collect::Collector;
 use super::scope::Scope;
 use crate::boot;
 use crate::config::Config;
+use crate::flows::Own;
 use crate::kernel::{Kernel, LoadOptions};
-use crate::report::{Asked, Identity, Outbox, Reporter};
+use crate::report::{Asked, Destination, Identity, Outbox, Reporter};
 use crate::status::Status;
 
 /// The loaded programs, and the stream that tells of them.
@@ -38,7 +39,11 @@ impl Session {
         state: State,
     ) -> Result<Self> {
         let resumes = options.resume;
-        let mut collector = Collector::new(config);
+        let endpoint =
+            Endpoint::from_shared(config.aggregator.clone()).context("aggregator URL")?;
+        let destination = Arc::new(Destination::of(endpoint.uri()));
+        let own = Own::new(config.listen, destination.clone());
+        let mut collector = Collector::new(config, own);
         let (mut kernel, mut collector) = tokio::task::spawn_blocking(move || -> Result<_> {
             let mut kernel = Kernel::load(&options)?;
             if resumes {
@@ -71,7 +76,8 @@ impl Session {
         };
         let (to_agent, asked) = watch::channel(Asked::nothing(config.interval));
         let reporter = Reporter {
-            endpoint: Endpoint::from_shared(config.aggregator.clone()).context("aggregator URL")?,
+            endpoint,
+            destination,
             identity: identity.clone(),
             outbox: outbox.clone(),
             status: status.clone(),

@@ -71,6 +71,7 @@ impl TopologyService for TopologyApi {
             level: after.level.clone(),
             focus: after.focus.clone(),
             hops: after.hops,
+            without: after.without.clone(),
             ..request.before.unwrap_or_default()
         };
         let (before, after) = (self.parse(&before)?, self.parse(&after)?);

@@ -155,6 +155,9 @@ pub(super) struct PartArgs {
     /// How near: edges from --focus [default: 1]
     #[arg(long, value_name = "N", requires = "focus")]
     pub(super) hops: Option<String>,
+    /// What is left out: loopback (connections within a network namespace, for example health checks of localhost), own (Insight's own)
+    #[arg(long, value_name = "loopback,own")]
+    pub(super) without: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -162,6 +165,7 @@ pub(super) struct PartArgs {
 Examples:
   insight-aggregator graph
   insight-aggregator graph --at -2h --level node
+  insight-aggregator graph --without loopback,own
   insight-aggregator graph --focus nginx.service --hops 2 --format dot | dot -Tsvg > graph.svg")]
 pub(super) struct GraphArgs {
     #[command(flatten)]
@@ -243,5 +247,6 @@ pub(super) fn question(time: Option<TimeArgs>, part: PartArgs) -> QueryText {
         level: part.level,
         focus: part.focus,
         hops: part.hops,
+        without: part.without,
     }
 }

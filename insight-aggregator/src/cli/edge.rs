@@ -23,6 +23,7 @@ pub(super) async fn run(args: EdgeArgs) -> Result<(), Failure> {
         level: None,
         focus: None,
         hops: None,
+        without: None,
     };
     let query = to_proto(&question(Some(args.time), part))?;
     let mut client = connect(&args.server.server).await?;
@@ -77,6 +78,12 @@ fn detail(graph: &v1::Graph) -> String {
     }
     if !edge.dialed.is_empty() {
         line("dialed as", edge.dialed.join(", "));
+    }
+    let traits = [("loopback", edge.loopback), ("own", edge.own)];
+    let traits = traits.iter().filter(|(_, is)| *is).map(|(name, _)| *name);
+    let traits: Vec<&str> = traits.collect();
+    if !traits.is_empty() {
+        line("all of it is", traits.join(", "));
     }
     line("first seen", time(edge.first_seen.as_ref()));
     line("last seen", time(edge.last_seen.as_ref()));

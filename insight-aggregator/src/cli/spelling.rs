@@ -1,7 +1,7 @@
 //! The aggregator names parameters as a URL does, `focus=web`; on a command line they are flags.
 
 /// The parameters that are flags too.
-const PARAMETERS: [&str; 6] = ["at", "from", "to", "level", "focus", "hops"];
+const PARAMETERS: [&str; 7] = ["at", "from", "to", "level", "focus", "hops", "without"];
 
 /// The text with parameters as flags: `focus=web&hops=2` is `--focus web --hops 2`, and "`at`" is `--at`.
 pub(super) fn with_flags(text: &str) -> String {

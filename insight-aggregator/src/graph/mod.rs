@@ -16,4 +16,6 @@ mod testing;
 pub use build::build;
 pub use delta::{apply, delta};
 pub use diff::diff;
-pub use query::{DEFAULT_HOPS, DEFAULT_RANGE_MS, MAX_HOPS, Query, QueryError, QueryText, Range};
+pub use query::{
+    DEFAULT_HOPS, DEFAULT_RANGE_MS, MAX_HOPS, Query, QueryError, QueryText, Range, Traits,
+};

@@ -2,7 +2,7 @@
 
 use insight_proto::v1;
 
-use super::{Query, Range, build};
+use super::{Query, Range, Traits, build};
 use crate::identity::{entity, scope_of};
 use crate::model::{Counters, Entity, Level, Minute, Protocol, RowKey, Side, Sum, UnixMs, Window};
 
@@ -128,6 +128,7 @@ impl World {
             protocol: Protocol::Tcp,
             // One boot and one namespace a node.
             scope: scope_of(local_addr, remote_addr, &who.node, 1),
+            own: false,
         };
         let sum = Sum {
             counters,
@@ -139,6 +140,14 @@ impl World {
             "the same row twice"
         );
         self.window.entities.insert(who.id.clone(), who.clone());
+        self
+    }
+
+    /// Whatever was measured so far is Insight's own.
+    pub(super) fn own(mut self) -> Self {
+        let rows = std::mem::take(&mut self.window.rows).into_iter();
+        let own = rows.map(|(key, sum)| (RowKey { own: true, ..key }, sum));
+        self.window.rows = own.collect();
         self
     }
 
@@ -162,6 +171,7 @@ pub(super) fn query(level: Level) -> Query {
         level,
         focus: None,
         hops: 1,
+        without: Traits::default(),
     }
 }
 

@@ -68,9 +68,18 @@ pub struct RowKey {
     pub protocol: Protocol,
     /// Where the addresses mean something: 0 everywhere; for loopback addresses a hash of (boot id, network namespace).
     pub scope: u64,
+    /// Whether it is Insight's own: an agent's connections to its aggregator, or others' to the agent.
+    pub own: bool,
 }
 
 impl RowKey {
+    /// Whether its connections stay within a network namespace.
+    pub fn is_loopback(&self) -> bool {
+        let (local, remote) = (self.local_addr, self.remote_addr);
+        let is_itself = local == remote && self.remote_prefix == 0 && !local.is_unspecified();
+        local.is_loopback() || remote.is_loopback() || is_itself
+    }
+
     /// Whether this is the sum of what found no room in an agent's flow map: nobody knows whose it is.
     pub fn is_overflow(&self) -> bool {
         self.port == 0 && self.local_addr.is_unspecified() && self.remote_addr.is_unspecified()

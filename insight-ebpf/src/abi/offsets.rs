@@ -14,6 +14,8 @@ pub struct Offsets {
     pub sk_max_ack_backlog: u32,
     /// `sock.sk_err`
     pub sk_err: u32,
+    /// `sock.sk_socket`
+    pub sk_socket: u32,
     /// `sock.sk_cgrp_data.cgroup`, or `sock.sk_cgrp_data.val` where [`Offsets::sk_cgroup_is_word`]
     pub sk_cgroup: u32,
     /// 1 where the cgroup is a word that may hold flags in its place (before Linux 5.15), 0 where it is a pointer.
@@ -101,4 +103,4 @@ pub struct Offsets {
     pub prefix_len: u32,
 }
 
-const _: () = assert!(size_of::<Offsets>() == 47 * 4);
+const _: () = assert!(size_of::<Offsets>() == 48 * 4);

@@ -23,6 +23,8 @@ pub trait Socket {
     fn state(&self) -> u8;
     /// Room in the accept queue, inherited from the listener: above 0 only for accepted sockets.
     fn backlog(&self) -> u32;
+    /// Whether a program has it (`sk_socket`). An accepted socket belongs to nobody before its handshake has ended.
+    fn is_held(&self) -> bool;
     /// Pending error (`sk_err`), a positive errno.
     fn error(&self) -> i32;
     /// Payload bytes sent, without retransmissions.

@@ -9,10 +9,14 @@ pub mod state {
     pub const ESTABLISHED: i32 = 1;
     /// A client that waits for the answer to its SYN.
     pub const SYN_SENT: i32 = 2;
-    /// A server's socket before the handshake's last ACK.
+    /// A server's socket before the handshake's last ACK; or a client's whose SYN met another one.
     pub const SYN_RECV: i32 = 3;
+    /// The program has ended what it sends.
+    pub const FIN_WAIT1: i32 = 4;
     /// Ended.
     pub const CLOSE: i32 = 7;
+    /// The peer has ended what it sends.
+    pub const CLOSE_WAIT: i32 = 8;
     /// Waits for connections.
     pub const LISTEN: i32 = 10;
     /// A request that is no socket yet.
@@ -27,10 +31,23 @@ const ECONNREFUSED: i32 = 111;
 const EHOSTUNREACH: i32 = 113;
 const ENETUNREACH: i32 = 101;
 
+/// Whether a change of state may have to be counted.
+#[inline(always)]
+pub fn matters(old: i32, new: i32) -> bool {
+    new == state::CLOSE || begins(old, new)
+}
+
+/// A connection that TCP Fast Open made has carried payload before its handshake ends, and either end may close it before that.
+#[inline(always)]
+fn begins(old: i32, new: i32) -> bool {
+    new == state::ESTABLISHED
+        || old == state::SYN_RECV && (new == state::FIN_WAIT1 || new == state::CLOSE_WAIT)
+}
+
 /// Counts one change of a socket's state.
 #[inline(always)]
 pub fn on_state_change<M: Maps, S: Socket>(maps: &M, socket: &S, old: i32, new: i32) {
-    if new == state::ESTABLISHED {
+    if begins(old, new) {
         opened(maps, socket, old);
     } else if new == state::CLOSE {
         if old == state::SYN_SENT {
@@ -41,10 +58,12 @@ pub fn on_state_change<M: Maps, S: Socket>(maps: &M, socket: &S, old: i32, new: 
     }
 }
 
-/// The role is exact here: only a client comes from SYN_SENT.
+/// The role is exact here: a client comes from SYN_SENT. Where two clients' SYNs meet (a simultaneous open), one of them or both come from
+/// SYN_RECV; no listener has made such a socket, and a program has it already (`tcp_rcv_state_process` in net/ipv4/tcp_input.c tells it
+/// by the same sign).
 #[inline(always)]
 fn opened<M: Maps, S: Socket>(maps: &M, socket: &S, old: i32) {
-    let role = if old == state::SYN_SENT {
+    let role = if old == state::SYN_SENT || socket.backlog() == 0 && socket.is_held() {
         ROLE_CLIENT
     } else {
         ROLE_SERVER

@@ -13,7 +13,7 @@ mod udp_tests;
 mod update;
 
 pub use kernel::{Found, Maps, Socket};
-pub use life::{on_state_change, state};
+pub use life::{matters, on_state_change, state};
 pub use readout::live_socket;
 pub use turns::{Change, Turns};
 pub use udp::{Count, Event, Talks, UdpSocket, on_message, on_refused, on_socket};

@@ -6,8 +6,8 @@ extern crate std;
 use std::collections::BTreeMap;
 use std::vec::Vec;
 
-use super::state::{CLOSE, ESTABLISHED, LISTEN, SYN_RECV, SYN_SENT};
-use super::{Found, Maps, Socket, Update, live_socket, on_state_change};
+use super::state::{CLOSE, CLOSE_WAIT, ESTABLISHED, FIN_WAIT1, LISTEN, SYN_RECV, SYN_SENT};
+use super::{Found, Maps, Socket, Update, live_socket, matters, on_state_change};
 use crate::abi::{
     FlowEntry, FlowKey, FlowTotals, MARK_CLOSED, PROTOCOL_TCP, ROLE_CLIENT, ROLE_SERVER, bucket,
 };
@@ -169,6 +169,7 @@ struct FakeSocket {
     in_scope: bool,
     state: u8,
     backlog: u32,
+    held: bool,
     error: i32,
     sent: u64,
     received: u64,
@@ -186,6 +187,7 @@ const CLIENT: FakeSocket = FakeSocket {
     in_scope: true,
     state: ESTABLISHED as u8,
     backlog: 0,
+    held: true,
     error: 0,
     sent: 100,
     received: 2_000,
@@ -194,6 +196,7 @@ const CLIENT: FakeSocket = FakeSocket {
 const SERVER: FakeSocket = FakeSocket {
     address: 0x5e,
     backlog: 128,
+    held: false,
     sent: 2_000,
     received: 100,
     ..CLIENT
@@ -226,6 +229,9 @@ impl Socket for FakeSocket {
     }
     fn backlog(&self) -> u32 {
         self.backlog
+    }
+    fn is_held(&self) -> bool {
+        self.held
     }
     fn error(&self) -> i32 {
         self.error
@@ -312,16 +318,50 @@ fn a_server_is_known_by_its_backlog_also_without_its_opening() {
 #[test]
 fn a_server_without_backlog_is_decided_by_what_was_opened() {
     let maps = FakeMaps::with_room(8);
-    let server = FakeSocket {
+    let mut server = FakeSocket {
         backlog: 0,
         ..SERVER
     };
     on_state_change(&maps, &server, SYN_RECV, ESTABLISHED);
+    server.held = true;
     let live = live_socket(&maps, &server).expect("it is open");
     assert_eq!(live.key, server.key(ROLE_SERVER));
     on_state_change(&maps, &server, LAST_ACK, CLOSE);
     assert_eq!(maps.get(&server.key(ROLE_SERVER)).closed, 1);
     assert_eq!(maps.flows(), 1);
+}
+
+#[test]
+fn whoever_connects_is_a_client_also_where_two_syns_meet() {
+    let maps = FakeMaps::with_room(8);
+    on_state_change(&maps, &CLIENT, SYN_SENT, SYN_RECV);
+    on_state_change(&maps, &CLIENT, SYN_RECV, ESTABLISHED);
+    let live = live_socket(&maps, &CLIENT).expect("it is open");
+    assert_eq!(live.key, CLIENT.key(ROLE_CLIENT));
+    on_state_change(&maps, &CLIENT, LAST_ACK, CLOSE);
+    let totals = maps.get(&CLIENT.key(ROLE_CLIENT));
+    assert_eq!((totals.opened, totals.closed), (1, 1));
+    assert_eq!(maps.flows(), 1);
+}
+
+#[test]
+fn a_connection_that_ends_before_its_handshake_does_was_one() {
+    let accepted = FakeSocket {
+        held: true,
+        ..SERVER
+    };
+    for (count, next) in (1..).zip([FIN_WAIT1, CLOSE_WAIT]) {
+        let maps = FakeMaps::with_room(8);
+        for (old, new) in [(SYN_RECV, next), (next, LAST_ACK), (LAST_ACK, CLOSE)] {
+            if matters(old, new) {
+                on_state_change(&maps, &accepted, old, new);
+            }
+        }
+        let totals = maps.get(&SERVER.key(ROLE_SERVER));
+        assert_eq!((totals.opened, totals.closed), (1, 1), "case {count}");
+        assert_eq!(totals.bytes_sent, 2_000);
+    }
+    assert!(!matters(ESTABLISHED, FIN_WAIT1) && !matters(LISTEN, SYN_RECV));
 }
 
 #[test]

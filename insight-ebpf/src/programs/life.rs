@@ -7,7 +7,7 @@ use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_get_smp_processor_id};
 use aya_ebpf::macros::{btf_tracepoint, tracepoint};
 use aya_ebpf::programs::{BtfTracePointContext, TracePointContext};
 use insight_ebpf::abi::TURNS_OF_PROCESSES;
-use insight_ebpf::flow::{Change, on_state_change, state};
+use insight_ebpf::flow::{self, Change, on_state_change};
 
 use super::maps::{KernelMaps, turns};
 use super::socket::{KernelSocket, Probed, SETTINGS, Typed};
@@ -18,7 +18,7 @@ pub(crate) fn steady(context: TracePointContext) -> i32 {
     let Some((sk, old, new)) = read(&context) else {
         return 0;
     };
-    if !is_counted(new) {
+    if !flow::matters(old, new) {
         return 0;
     }
     if let Some(socket) = KernelSocket::<Probed>::at(sk) {
@@ -58,11 +58,10 @@ pub(crate) fn missed(context: BtfTracePointContext) -> i32 {
 /// connection's life do not matter.
 #[inline(always)]
 fn matters(context: &BtfTracePointContext) -> Option<(*mut c_void, i32, i32)> {
-    let new: i32 = context.arg(2);
-    if !is_counted(new) {
+    let (old, new): (i32, i32) = (context.arg(1), context.arg(2));
+    if !flow::matters(old, new) {
         return None;
     }
-    let old: i32 = context.arg(1);
     let sk: *mut c_void = context.arg(0);
     (!sk.is_null()).then_some((sk, old, new))
 }
@@ -78,11 +77,6 @@ fn read(context: &TracePointContext) -> Option<(u64, i32, i32)> {
             context.read_at(20).ok()?,
         ))
     }
-}
-
-#[inline(always)]
-fn is_counted(new: i32) -> bool {
-    new == state::ESTABLISHED || new == state::CLOSE
 }
 
 #[inline(always)]

@@ -16,6 +16,7 @@ pub(super) static OFFSETS: Offsets = Offsets {
     sk_protocol: 0,
     sk_max_ack_backlog: 0,
     sk_err: 0,
+    sk_socket: 0,
     sk_cgroup: 0,
     sk_cgroup_is_word: 0,
     skc_family: 0,
@@ -274,6 +275,11 @@ impl<R: Reading> Socket for KernelSocket<R> {
     #[inline(always)]
     fn backlog(&self) -> u32 {
         load!(R, self.tcp, sk_max_ack_backlog, u32)
+    }
+
+    #[inline(always)]
+    fn is_held(&self) -> bool {
+        !load!(R, self.tcp, sk_socket, *mut c_void).is_null()
     }
 
     #[inline(always)]

@@ -129,6 +129,10 @@ pub struct FlowColumns {
     /// Datagrams received by the local end.
     #[prost(uint64, repeated, tag = "23")]
     pub messages_received: ::prost::alloc::vec::Vec<u64>,
+    /// Whether the row is Insight's own: the agent's connections to its aggregator, and others' to the agent's HTTP. Empty where none is, and from
+    /// agents that do not know.
+    #[prost(bool, repeated, tag = "25")]
+    pub own: ::prost::alloc::vec::Vec<bool>,
 }
 /// CPU and memory of one cgroup, read at the batch's end. Names and formulas are cAdvisor's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -729,6 +733,10 @@ pub struct GraphQuery {
     /// Edges from `focus`, default 1, at most 16. Refused without a focus.
     #[prost(uint32, optional, tag = "6")]
     pub hops: ::core::option::Option<u32>,
+    /// What is left out: "loopback", connections that stay within a network namespace, for example a health check of localhost; "own", Insight's own
+    /// between an agent and its aggregator, and others' with an agent.
+    #[prost(string, repeated, tag = "7")]
+    pub without: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// See GraphQuery.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -882,6 +890,12 @@ pub struct Edge {
     /// Nobody saw who sent first: `server` is the end whose port it is, the lower one, and not known to be a server.
     #[prost(bool, tag = "11")]
     pub role_unknown: bool,
+    /// All of its connections stayed within a network namespace: over a loopback address, or from an address to itself.
+    #[prost(bool, tag = "12")]
+    pub loopback: bool,
+    /// All of its connections are Insight's own: an agent's with its aggregator, or others' with an agent.
+    #[prost(bool, tag = "13")]
+    pub own: bool,
 }
 /// Counts of one side in the range. In both views, sent is client to server and received is server to client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -967,7 +981,7 @@ pub struct Failures {
 /// A subscription.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubscribeRequest {
-    /// Level, focus and hops; the range is the running 15 minutes, so `at`, `from` and `to` are refused.
+    /// Level, focus, hops and what is left out; the range is the running 15 minutes, so `at`, `from` and `to` are refused.
     #[prost(message, optional, tag = "1")]
     pub query: ::core::option::Option<GraphQuery>,
     /// The newest token that the reader has; empty for a fresh start. Too old a token gets `lost` and a snapshot.
@@ -1046,7 +1060,7 @@ pub struct DiffRequest {
     /// The earlier question.
     #[prost(message, optional, tag = "1")]
     pub before: ::core::option::Option<GraphQuery>,
-    /// The later question; its level, focus and hops are taken for both.
+    /// The later question; its level, focus, hops and what it leaves out are taken for both.
     #[prost(message, optional, tag = "2")]
     pub after: ::core::option::Option<GraphQuery>,
 }

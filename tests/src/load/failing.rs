@@ -53,8 +53,10 @@ pub struct Plan {
     pub expected: Expected,
     /// Where to.
     pub to: SocketAddr,
-    /// How often.
+    /// How often to each port.
     pub count: u64,
+    /// How many ports, counting up from the first.
+    pub ports: u16,
 }
 
 impl Plan {
@@ -64,25 +66,36 @@ impl Plan {
             expected,
             to: flags.required("--to")?,
             count: flags.required("--count")?,
+            ports: flags.optional("--ports")?.unwrap_or(1),
         };
+        ensure!(
+            plan.to.port().checked_add(plan.ports).is_some(),
+            "there are no {} ports from {} on",
+            plan.ports,
+            plan.to.port()
+        );
         flags.finish()?;
         Ok(plan)
     }
 }
 
-/// Connects `count` times, one after the other. Another ending than the expected one is an error.
+/// Connects `count` times to each port, one after the other. Another ending than the expected one is an error.
 pub fn run(plan: &Plan) -> Result<()> {
     let mut tally = Tally::default();
-    for _ in 0..plan.count {
-        let socket = open(plan)?;
-        match rustix::net::connect(&socket, &plan.to) {
-            Err(errno) if plan.expected.matches(errno) => tally.failed += 1,
-            Err(errno) => {
-                return Err(errno).with_context(|| {
-                    format!("connect to {} did not end {:?}", plan.to, plan.expected)
-                });
+    let mut to = plan.to;
+    for offset in 0..plan.ports {
+        to.set_port(plan.to.port() + offset);
+        for _ in 0..plan.count {
+            let socket = open(plan)?;
+            match rustix::net::connect(&socket, &to) {
+                Err(errno) if plan.expected.matches(errno) => tally.failed += 1,
+                Err(errno) => {
+                    return Err(errno).with_context(|| {
+                        format!("connect to {to} did not end {:?}", plan.expected)
+                    });
+                }
+                Ok(()) => bail!("connect to {to} succeeded"),
             }
-            Ok(()) => bail!("connect to {} succeeded", plan.to),
         }
     }
     println!("{}", tally.to_json());

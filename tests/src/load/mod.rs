@@ -13,6 +13,7 @@ pub mod dns;
 pub mod failing;
 pub mod hold;
 pub mod protocol;
+pub mod puppet;
 pub mod server;
 pub mod sweep;
 pub mod tally;
@@ -27,8 +28,8 @@ use args::Flags;
 pub const HELP: &str = "\
 insight-load: TCP and UDP traffic of which every byte is known
 
-  server    --listen ADDR:PORT [--backlog N]
-            answers until it is killed; prints a line once it listens
+  server    --listen ADDR:PORT [--backlog N] [--share-port]
+            answers until it is killed; prints a line once it listens; --share-port: others may listen there, too
   client    --to ADDR:PORT --connections N --send BYTES --receive BYTES
             [--requests N] [--concurrency N] [--rate PER_SECOND] [--rst | --half-close]
             bytes are of one request, its 16-byte header included (so --send is 16 at least);
@@ -39,8 +40,9 @@ insight-load: TCP and UDP traffic of which every byte is known
             keeps connections open until standard input ends; each line `SEND RECEIVE` on it
             is one request on every connection; --fork shares the sockets with N children
   refused | unreachable | timeout | abandoned
-            --to ADDR:PORT --count N
-            connects, and expects just that; abandoned: closes before there is an answer
+            --to ADDR:PORT --count N [--ports N]
+            connects, and expects just that; abandoned: closes before there is an answer; --ports: count times to
+            each of so many ports that follow one another
   udp-server --listen ADDR:PORT [--join GROUP] [--peek]
             answers datagrams until it is killed; --peek looks at each before it takes it
   udp-client --to ADDR:PORT --sockets N --send BYTES --receive BYTES [--requests N] [--concurrency N]
@@ -50,6 +52,14 @@ insight-load: TCP and UDP traffic of which every byte is known
   dns-server --listen ADDR:PORT
   dns-client --to ADDR:PORT --queries N
             looks names up, each by a connected socket of its own
+  puppet    does what each line of standard input says, and answers it with a line; addresses are IP:PORT
+              listen NAME AT [shared] [mptcp]; accept LISTENER NAME; bind NAME AT [shared] [mptcp]
+              connect NAME TO [shared] [mptcp]; start NAME TO; established NAME; dial NAME TO BYTES
+              send NAME BYTES; receive NAME BYTES; receive-end NAME; ask NAME SEND RECEIVE; end NAME; close NAME
+              inbox PATH; give NAME PATH; take NAME; fork; COMMANDS…; reap
+            shared: SO_REUSEPORT; start and dial do not wait, established does; dial: TCP Fast Open;
+            ask: one request to a server; end: shutdown(SHUT_WR);
+            inbox, give, take: pass descriptors; fork: a child does the rest of the line and keeps all open until reap
   consume   --memory BYTES --cpu-ms N
             uses memory and CPU time, then keeps the memory until standard input ends
   compete   --threads N --cpu N
@@ -81,6 +91,10 @@ pub fn run(args: impl IntoIterator<Item = String>) -> Result<()> {
         "udp-client" => udp::client(&udp::Plan::from_flags(&mut flags)?),
         "dns-server" => dns::server(flags),
         "dns-client" => dns::client(flags),
+        "puppet" => {
+            flags.finish()?;
+            puppet::run()
+        }
         "consume" => consume::run(&consume::Plan::from_flags(&mut flags)?),
         other => match failing::Expected::parse(other) {
             Some(expected) => failing::run(&failing::Plan::from_flags(expected, &mut flags)?),

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 
 use anyhow::{Context, Result};
 use rustix::event::epoll;
+use rustix::net::{AddressFamily, SocketType};
 use serde_json::json;
 
 use super::args::Flags;
@@ -21,6 +22,8 @@ pub struct Plan {
     pub listen: SocketAddr,
     /// Length of the accept queue; 0 is one that `listen(fd, 0)` makes.
     pub backlog: Option<i32>,
+    /// Whether others may listen there, too (`SO_REUSEPORT`).
+    pub share_port: bool,
 }
 
 impl Plan {
@@ -29,6 +32,7 @@ impl Plan {
         let plan = Self {
             listen: flags.required("--listen")?,
             backlog: flags.optional("--backlog")?,
+            share_port: flags.switch("--share-port")?,
         };
         flags.finish()?;
         Ok(plan)
@@ -38,10 +42,12 @@ impl Plan {
 /// The listener's place in the event loop; connections count up from 1.
 const LISTENER: u64 = 0;
 
+/// Length of the accept queue of a port that is shared.
+const BACKLOG: i32 = 1024;
+
 /// Serves for ever.
 pub fn run(plan: &Plan) -> Result<()> {
-    let listener =
-        TcpListener::bind(plan.listen).with_context(|| format!("listen on {}", plan.listen))?;
+    let listener = listen(plan).with_context(|| format!("listen on {}", plan.listen))?;
     if let Some(backlog) = plan.backlog {
         // A second listen(2) sets the length anew.
         rustix::net::listen(&listener, backlog).context("set the accept queue's length")?;
@@ -102,6 +108,21 @@ pub fn run(plan: &Plan) -> Result<()> {
             )?;
         }
     }
+}
+
+fn listen(plan: &Plan) -> Result<TcpListener> {
+    if !plan.share_port {
+        return Ok(TcpListener::bind(plan.listen)?);
+    }
+    let family = match plan.listen {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
+    };
+    let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
+    rustix::net::sockopt::set_socket_reuseport(&socket, true)?;
+    rustix::net::bind(&socket, &plan.listen)?;
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket.into())
 }
 
 fn accept(listener: &TcpListener) -> Result<Option<TcpStream>> {

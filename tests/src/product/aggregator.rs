@@ -29,12 +29,17 @@ impl Aggregator {
 
     /// The same with further flags.
     pub fn start_with(flags: &[&str]) -> Result<Self> {
+        Self::started_by(&[], flags)
+    }
+
+    /// The same, started by another program; see [`Daemon::started_by`].
+    pub fn started_by(starter: &[&str], flags: &[&str]) -> Result<Self> {
         let folder = TempDir::with_prefix("insight-store-")?;
         let (http_port, grpc_port) = (free_port()?, free_port()?);
         let mut args = serve_args(&store_in(&folder), grpc_port, http_port);
         args.extend(flags.iter().map(ToString::to_string));
         let mut aggregator = Self {
-            daemon: Daemon::new("insight-aggregator", args, http_port)?,
+            daemon: Daemon::new("insight-aggregator", args, http_port)?.started_by(starter),
             http_port,
             grpc_port,
             folder,

@@ -53,13 +53,18 @@ impl Grpc {
 
     /// `Subscribe` at a level.
     pub fn subscribe(&self, level: &str) -> Result<Subscription> {
-        self.resume(level, Known::default())
+        self.subscribe_to(at_level(level), Known::default())
     }
 
     /// `Subscribe` at a level, with the token of what is already known.
     pub fn resume(&self, level: &str, known: Known) -> Result<Subscription> {
+        self.subscribe_to(at_level(level), known)
+    }
+
+    /// `Subscribe` to a part of the graph, with the token of what is already known.
+    pub fn subscribe_to(&self, query: v1::GraphQuery, known: Known) -> Result<Subscription> {
         let request = v1::SubscribeRequest {
-            query: Some(at_level(level)),
+            query: Some(query),
             resume_token: known.token.clone(),
         };
         let stream = self.runtime.block_on(async {

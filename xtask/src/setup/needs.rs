@@ -96,6 +96,14 @@ const IPROUTE2: Need = Need {
     source: Source::Apt("iproute2"),
 };
 
+/// The tool that rewrites addresses.
+const NFTABLES: Need = Need {
+    name: "nftables",
+    why: "a service's address is rewritten in namespaces of the tests, by 'nft'",
+    sign: Sign::Answers(&["nft", "--version"]),
+    source: Source::Apt("nftables"),
+};
+
 /// The emulator.
 const QEMU: Need = Need {
     name: "qemu-system-x86",
@@ -132,8 +140,10 @@ const XZ: Need = Need {
 pub(crate) const BPF: &[&Need] = &[&RUST_SRC, &BPF_LINKER];
 /// For the lint tier.
 pub(crate) const LINT: &[&Need] = &[&CARGO_DENY];
-/// For tests on the real kernel, and for the demo.
-pub(crate) const HOST: &[&Need] = &[&RUST_SRC, &BPF_LINKER, &IPROUTE2];
+/// For the demo and the benchmarks.
+pub(crate) const PODS: &[&Need] = &[&RUST_SRC, &BPF_LINKER, &IPROUTE2];
+/// For tests on the real kernel.
+pub(crate) const HOST: &[&Need] = &[&RUST_SRC, &BPF_LINKER, &IPROUTE2, &NFTABLES];
 /// For the virtual machines.
 pub(crate) const VM: &[&Need] = &[&QEMU, &BUSYBOX, &KMOD, &XZ, &IPROUTE2];
 /// For everything.
@@ -142,6 +152,7 @@ pub(crate) const ALL: &[&Need] = &[
     &BPF_LINKER,
     &CARGO_DENY,
     &IPROUTE2,
+    &NFTABLES,
     &QEMU,
     &BUSYBOX,
     &KMOD,

@@ -47,7 +47,7 @@ const SUDO_RENEWAL: Duration = Duration::from_secs(60);
 /// Sets up, builds, starts, shows, stops.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let project = Project::find()?;
-    setup::require(&project, if args.demo { needs::HOST } else { needs::BPF })?;
+    setup::require(&project, if args.demo { needs::PODS } else { needs::BPF })?;
     ports::free(&[
         ("--http", args.http),
         ("--grpc", args.grpc),

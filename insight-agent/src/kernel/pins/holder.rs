@@ -16,7 +16,7 @@ pub(super) fn of(lock: &File) -> String {
 
 /// The process that holds the flock(2) lock of a file. A line: `1: FLOCK  ADVISORY  WRITE 4711 00:2f:5678 0 EOF`, where the device is
 /// hexadecimal and the inode decimal. A process of another PID namespace has no number here.
-fn pid(locks: &str, device: u64, inode: u64) -> Option<u32> {
+pub(in crate::kernel) fn pid(locks: &str, device: u64, inode: u64) -> Option<u32> {
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     let place = format!("{major:02x}:{minor:02x}:{inode}");
     locks.lines().find_map(|line| {

@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use self::live::Feed;
 pub use self::subscriber::{SLOW, Subscriber};
 use super::stats::ApiStats;
-use crate::graph::{Query, Range};
+use crate::graph::{Query, Range, Traits};
 use crate::ledger::Ledger;
 use crate::model::{Level, now_ms};
 
@@ -37,6 +37,7 @@ struct Part {
     level: Level,
     focus: Option<String>,
     hops: u32,
+    without: Traits,
 }
 
 impl Part {
@@ -47,6 +48,7 @@ impl Part {
             level: self.level,
             focus: self.focus.clone(),
             hops: self.hops,
+            without: self.without,
         }
     }
 }
@@ -104,6 +106,7 @@ impl Feeds {
             level: query.level,
             focus: query.focus.clone(),
             hops: query.hops,
+            without: query.without,
         };
         let subscribed = self.seat().and_then(|seat| {
             let (feed, newest) = self.join(part)?;

@@ -31,7 +31,7 @@ pub(super) async fn graph(State(http): State<Http>, params: Params) -> Result<Re
 }
 
 pub(super) async fn diff(State(http): State<Http>, params: Params) -> Result<Json<Value>, Failure> {
-    let mut values = params.only(&["before", "after", "level", "focus", "hops"])?;
+    let mut values = params.only(&["before", "after", "level", "focus", "hops", "without"])?;
     let mut question_at = |at: &'static str, required: bool| {
         let moment = values.remove(at).filter(|moment| !moment.is_empty());
         if required && moment.is_none() {
@@ -47,6 +47,7 @@ pub(super) async fn diff(State(http): State<Http>, params: Params) -> Result<Jso
             level: values.get("level").cloned(),
             focus: values.get("focus").cloned(),
             hops: values.get("hops").cloned(),
+            without: values.get("without").cloned(),
         };
         let query = text.parse(now_ms()).map_err(|mut error| {
             if error.field == "at" {

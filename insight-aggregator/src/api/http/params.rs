@@ -59,7 +59,7 @@ impl Params {
 }
 
 /// The parameters that make a question.
-pub(super) const QUESTION: [&str; 6] = ["at", "from", "to", "level", "focus", "hops"];
+pub(super) const QUESTION: [&str; 7] = ["at", "from", "to", "level", "focus", "hops", "without"];
 
 /// Takes the question out of the parameters.
 pub(super) fn question(values: &mut BTreeMap<&'static str, String>) -> QueryText {
@@ -71,5 +71,6 @@ pub(super) fn question(values: &mut BTreeMap<&'static str, String>) -> QueryText
         level: take("level"),
         focus: take("focus"),
         hops: take("hops"),
+        without: take("without"),
     }
 }

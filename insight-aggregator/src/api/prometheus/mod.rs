@@ -18,7 +18,7 @@ pub use self::edges::EdgeSeries;
 use self::text::Text;
 use super::http::{Failure, Http, Params};
 use super::reader::ReadError;
-use crate::graph::{self, Query, Range};
+use crate::graph::{self, Query, Range, Traits};
 use crate::ledger::Ledger;
 use crate::model::{Level, Sum, UnixMs, Window, now_ms};
 
@@ -82,6 +82,7 @@ fn measured(
         level: Level::Workload,
         focus: None,
         hops: 0,
+        without: Traits::default(),
     };
     let graph = graph::build(&window, &query)?;
     drop(window);

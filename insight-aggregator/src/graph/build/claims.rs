@@ -1,6 +1,6 @@
 //! Who was seen where.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::ends::End;
@@ -81,6 +81,8 @@ pub(super) struct Claims {
     clients: HashMap<Pair, Claim>,
     servers: HashMap<Pair, Claim>,
     places: HashMap<Place, Claim>,
+    /// Where a row is Insight's own, so that the other end's is, too.
+    own: HashSet<Pair>,
 }
 
 impl Claims {
@@ -96,6 +98,9 @@ impl Claims {
         };
         if key.remote_prefix == 0 {
             side.entry(Pair::of(key)).or_default().add(end);
+            if key.own {
+                self.own.insert(Pair::of(key));
+            }
         }
         let here = Place {
             scope: key.scope,
@@ -110,6 +115,11 @@ impl Claims {
                 .or_default()
                 .add(end);
         }
+    }
+
+    /// Whether the other end says that the connections between the two are Insight's own.
+    pub(super) fn is_own(&self, key: &RowKey) -> bool {
+        !self.own.is_empty() && self.own.contains(&Pair::of(key))
     }
 
     /// Whose sockets were the far ends of this row's connections.

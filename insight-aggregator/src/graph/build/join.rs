@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::claims::{Claim, Claims, Place};
 use super::ends::{End, Ends};
 use super::home::{Homes, is_at_home};
+use crate::graph::query::Traits;
 use crate::graph::query::time::to_proto;
 use crate::model::{Counters, Protocol, RowKey, Side, Sum, Times, UnixMs, Window};
 
@@ -28,13 +29,15 @@ pub(super) struct Tally {
     role_known: bool,
     first_seen: UnixMs,
     last_seen: UnixMs,
+    /// What all its rows are.
+    traits: Traits,
 }
 
 /// All edges.
 pub(super) type Joined = HashMap<Flow, Tally>;
 
-/// Joins the rows of both sides.
-pub(super) fn join<'w>(window: &'w Window, ends: &mut Ends<'w>) -> Joined {
+/// Joins the rows of both sides, but for those that are to be left out. Those too say who is where.
+pub(super) fn join<'w>(window: &'w Window, without: Traits, ends: &mut Ends<'w>) -> Joined {
     let mut claims = Claims::default();
     let mut locals = Vec::with_capacity(window.rows.len());
     for key in window.rows.keys() {
@@ -55,6 +58,13 @@ pub(super) fn join<'w>(window: &'w Window, ends: &mut Ends<'w>) -> Joined {
         if sum.counters == Counters::default() {
             continue;
         }
+        let traits = Traits {
+            loopback: key.is_loopback(),
+            own: key.own || far.claims.is_own(key),
+        };
+        if traits.meet(without) {
+            continue;
+        }
         let (client, server) = if key.is_overflow() {
             (Some(local), local)
         } else if key.side.is_server() {
@@ -71,8 +81,8 @@ pub(super) fn join<'w>(window: &'w Window, ends: &mut Ends<'w>) -> Joined {
         };
         joined
             .entry(flow)
-            .or_insert_with(|| Tally::starting(sum))
-            .add(key.side, sum);
+            .or_insert_with(|| Tally::starting(sum, traits))
+            .add(key.side, sum, traits);
     }
     joined
 }
@@ -168,17 +178,18 @@ impl FarEnds<'_, '_> {
 }
 
 impl Tally {
-    fn starting(sum: &Sum) -> Self {
+    fn starting(sum: &Sum, traits: Traits) -> Self {
         Self {
             client: None,
             server: None,
             role_known: false,
             first_seen: sum.first_seen,
             last_seen: sum.last_seen,
+            traits,
         }
     }
 
-    fn add(&mut self, side: Side, sum: &Sum) {
+    fn add(&mut self, side: Side, sum: &Sum, traits: Traits) {
         let view = if side.is_server() {
             &mut self.server
         } else {
@@ -188,6 +199,7 @@ impl Tally {
         view.get_or_insert_default().add_peer(&sum.counters);
         self.first_seen = self.first_seen.min(sum.first_seen);
         self.last_seen = self.last_seen.max(sum.last_seen);
+        self.traits = self.traits.and(traits);
     }
 
     /// As readers get it: both views from the client's side.
@@ -206,6 +218,8 @@ impl Tally {
             client_view: self.client.as_ref().map(view),
             server_view: self.server.map(turned).as_ref().map(view),
             role_unknown: !self.role_known,
+            loopback: self.traits.loopback,
+            own: self.traits.own,
         }
     }
 }

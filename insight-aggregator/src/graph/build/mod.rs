@@ -29,7 +29,7 @@ use join::Joined;
 /// Errors: the focus is no node of this window, or several.
 pub fn build(window: &Window, query: &Query) -> Result<v1::Graph, QueryError> {
     let mut ends = Ends::new(window, query.level);
-    let mut joined = join::join(window, &mut ends);
+    let mut joined = join::join(window, query.without, &mut ends);
     let focus = match &query.focus {
         Some(focus) => {
             let focus = focus::find(&mut ends, focus)?;

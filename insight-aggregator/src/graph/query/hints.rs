@@ -1,5 +1,6 @@
 //! What to write instead of what was wrong.
 
+use super::traits::NAMES;
 use super::{MAX_HOPS, QueryError};
 use crate::model::Level;
 
@@ -36,6 +37,15 @@ pub(super) fn level(given: &str) -> QueryError {
         "level",
         format!("there is no level {given:?}"),
         format!("one of {known}, for example level=workload"),
+    )
+}
+
+pub(super) fn without(given: &str) -> QueryError {
+    let known = NAMES.join(", ");
+    QueryError::new(
+        "without",
+        format!("{given:?} is nothing that can be left out"),
+        format!("some of {known}, for example without=loopback,own"),
     )
 }
 

@@ -4,6 +4,7 @@ mod error;
 mod hints;
 mod text;
 pub(in crate::graph) mod time;
+mod traits;
 
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use crate::model::{Level, Minute, UnixMs};
 
 pub use error::QueryError;
 pub use text::QueryText;
+pub use traits::Traits;
 
 /// Length of the default range, milliseconds: long enough to hold a job that runs every ten minutes.
 pub const DEFAULT_RANGE_MS: i64 = 15 * 60_000;
@@ -58,6 +60,8 @@ pub struct Query {
     pub focus: Option<String>,
     /// Edges from the focus that are answered; without a focus the default, which says nothing.
     pub hops: u32,
+    /// What is left out: rows that are one of these.
+    pub without: Traits,
 }
 
 impl Query {
@@ -75,6 +79,7 @@ impl Query {
             level: level(&query.level)?,
             focus: Some(query.focus.clone()).filter(|focus| !focus.is_empty()),
             hops,
+            without: Traits::parse(&query.without).map_err(|given| hints::without(given))?,
         })
     }
 }

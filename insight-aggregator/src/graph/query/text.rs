@@ -22,6 +22,8 @@ pub struct QueryText {
     pub focus: Option<String>,
     /// Edges from the focus, in digits.
     pub hops: Option<String>,
+    /// What is left out, separated by commas.
+    pub without: Option<String>,
 }
 
 impl QueryText {
@@ -44,6 +46,9 @@ impl QueryText {
             level: self.level.clone().unwrap_or_default(),
             focus: self.focus.clone().unwrap_or_default(),
             hops,
+            without: given(&self.without)
+                .map(|text| text.split(',').map(|name| name.trim().to_owned()).collect())
+                .unwrap_or_default(),
         })
     }
 

@@ -100,6 +100,7 @@ pub(super) fn rows(
             port,
             protocol,
             scope: identity::scope_of(local.address, remote.address, boot_id, local.netns),
+            own: flows.own.get(row).copied().unwrap_or(false),
         };
         rows.push((key, counters(flows, row)?));
     }
@@ -136,6 +137,7 @@ fn check_lengths(flows: &v1::FlowColumns, count: usize) -> Result<(), BadBatch> 
         ("flows.messages_received", flows.messages_received.len(), 1),
         ("flows.rtt", flows.rtt.len(), BUCKETS),
         ("flows.connect", flows.connect.len(), BUCKETS),
+        ("flows.own", flows.own.len(), 1),
     ] {
         if length != 0 && length != count * each {
             let problem =

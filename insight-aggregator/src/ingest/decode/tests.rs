@@ -52,6 +52,7 @@ pub(crate) fn batch() -> v1::Batch {
             connect: Vec::new(),
             messages_sent: vec![27, 28],
             messages_received: vec![29, 30],
+            own: vec![false, true],
         }),
         owners: vec![v1::Owner {
             cgroup_id: 77,
@@ -106,6 +107,7 @@ fn a_good_batch_is_taken_whole() {
         "192.0.2.7".parse::<IpAddr>().unwrap()
     );
     assert_eq!(served.0.port, 80);
+    assert_eq!((served.0.own, called.0.own), (false, true));
     assert_eq!(
         (called.0.side, called.0.protocol),
         (Side::Client, Protocol::Udp)
@@ -170,7 +172,7 @@ fn flows(batch: &mut v1::Batch) -> &mut v1::FlowColumns {
 
 #[test]
 fn every_mistake_says_where() {
-    let mistakes: [(&str, Spoil); 32] = [
+    let mistakes: [(&str, Spoil); 33] = [
         ("node is empty", |b| b.node.clear()),
         ("node is 254 bytes", |b| b.node = "n".repeat(254)),
         ("node has a control", |b| b.node = "a\nb".into()),
@@ -204,6 +206,7 @@ fn every_mistake_says_where() {
         ("flows.retransmits has", |b| flows(b).retransmits.clear()),
         ("flows.resets has 1", |b| flows(b).resets.truncate(1)),
         ("flows.rtt has 31", |b| flows(b).rtt.truncate(31)),
+        ("flows.own has 1", |b| flows(b).own.truncate(1)),
         ("flows.remote[1] is 3, but", |b| flows(b).remote[1] = 3),
         ("flows.local[1] is of cgroup 0", |b| flows(b).local[1] = 1),
         ("flows.port[1] is 65536", |b| flows(b).port[1] = 65_536),

@@ -9,13 +9,14 @@ use super::bytes::take;
 use crate::ledger::map::RowHash;
 use crate::model::{EntityId, Protocol, RowKey, Side};
 
-/// Bits of the first byte: what is set when the measured end is the server's, for UDP, for IPv6 addresses, and when the remote address is a
-/// prefix, whose length comes after the addresses.
+/// Bits of the first byte: what is set when the measured end is the server's, for UDP, for IPv6 addresses, when the remote address is a
+/// prefix, whose length comes after the addresses, and for what is Insight's own.
 const SERVER: u8 = 1;
 const UDP: u8 = 2;
 const LOCAL_V6: u8 = 4;
 const REMOTE_V6: u8 = 8;
 const REMOTE_PREFIX: u8 = 16;
+const OWN: u8 = 32;
 /// Set when nobody saw who began.
 const UNKNOWN: u8 = 64;
 
@@ -48,7 +49,8 @@ fn encode(key: &RowKey, to: &mut Vec<u8>) {
             | bit(key.protocol == Protocol::Udp, UDP)
             | bit(key.local_addr.is_ipv6(), LOCAL_V6)
             | bit(key.remote_addr.is_ipv6(), REMOTE_V6)
-            | bit(key.remote_prefix != 0, REMOTE_PREFIX),
+            | bit(key.remote_prefix != 0, REMOTE_PREFIX)
+            | bit(key.own, OWN),
     );
     to.extend_from_slice(&key.port.to_le_bytes());
     to.extend_from_slice(&key.scope.to_le_bytes());
@@ -71,7 +73,7 @@ pub(in crate::ledger) fn decode_key(
 ) -> Result<RowKey> {
     let [bits] = take(&mut from)?;
     ensure!(
-        bits & !(SERVER | UNKNOWN | UDP | LOCAL_V6 | REMOTE_V6 | REMOTE_PREFIX) == 0,
+        bits & !(SERVER | UNKNOWN | UDP | LOCAL_V6 | REMOTE_V6 | REMOTE_PREFIX | OWN) == 0,
         "a key starts with unknown bits {bits:#x}"
     );
     let is_set = |bit| bits & bit != 0;
@@ -110,6 +112,7 @@ pub(in crate::ledger) fn decode_key(
             Protocol::Tcp
         },
         scope,
+        own: is_set(OWN),
     })
 }
 
@@ -127,6 +130,7 @@ mod tests {
             port: 443,
             protocol: Protocol::Tcp,
             scope: 0,
+            own: false,
         };
         let v6 = IpAddr::from([7; 16]);
         vec![
@@ -177,6 +181,10 @@ mod tests {
                 ..key.clone()
             },
             RowKey {
+                own: true,
+                ..key.clone()
+            },
+            RowKey {
                 local: "".into(),
                 ..key.clone()
             },
@@ -205,9 +213,9 @@ mod tests {
                 "{length}"
             );
         }
-        bytes[0] |= 32;
+        bytes[0] |= 128;
         assert!(decode_key(&bytes, |id| id.into()).is_err());
-        bytes[0] &= !32;
+        bytes[0] &= !128;
         bytes.push(0xff);
         assert!(decode_key(&bytes, |id| id.into()).is_err(), "not UTF-8");
     }

@@ -37,6 +37,7 @@ pub(super) fn key(local: &str, port: u16) -> RowKey {
         protocol: Protocol::Tcp,
         remote_prefix: 0,
         scope: 0,
+        own: false,
     }
 }
 
