@@ -82,7 +82,7 @@ impl Puppet {
                 receive,
             } => sockets::ask(self.socket(&name)?, send, receive)?,
             Act::End { name } => {
-                rustix::net::shutdown(self.socket(&name)?, rustix::net::Shutdown::Write)?
+                rustix::net::shutdown(self.socket(&name)?, rustix::net::Shutdown::Write)?;
             }
             Act::Close { name } => {
                 self.sockets
