@@ -4,3 +4,4 @@ mod join;
 mod levels;
 mod shared;
 mod sums;
+mod translated;
