@@ -272,10 +272,7 @@ fn off_is_off_and_tcp_runs_nothing_of_udp() -> Result<()> {
             let names: Vec<&str> = runs.keys().map(String::as_str).collect();
             match mode {
                 "off" => ensure!(names.is_empty(), "{runs:?}"),
-                "edges" => ensure!(
-                    names.len() == 5 && names.iter().all(lengths),
-                    "{runs:?}"
-                ),
+                "edges" => ensure!(names.len() == 5 && names.iter().all(lengths), "{runs:?}"),
                 _ => ensure!(names.len() == 6, "{runs:?}"),
             }
             let of_lengths: u64 = runs

@@ -32,6 +32,7 @@ fn closed(opened: u64, closed: u64, bytes: u64) -> Vec<(FlowKey, FlowEntry)> {
         totals,
         born: 1,
         retired: 0,
+        ..FlowEntry::default()
     };
     vec![(KEY, entry)]
 }
@@ -207,7 +208,7 @@ fn columns_share_their_ends() {
     read(&mut accounts, &[closed(1, 1, 9), server].concat(), None);
     let mut columns = Columns::default();
     for row in rows(&mut accounts, 1, Instant::now()) {
-        columns.push(&row);
+        columns.push(&row, std::iter::empty());
     }
     let columns = columns.finish();
     assert_eq!((columns.local.len(), columns.endpoints.len()), (2, 2));

@@ -3,6 +3,7 @@
 mod births;
 mod btf;
 mod capabilities;
+mod connects;
 mod doctor;
 mod doorbell;
 mod evict;
@@ -24,6 +25,8 @@ mod udp;
 mod wire;
 
 pub use births::Births;
+pub use capabilities::holds;
+pub use connects::Dialing;
 pub use doctor::{Diagnosis, diagnose};
 pub use doorbell::Doorbell;
 pub use fields::Form;

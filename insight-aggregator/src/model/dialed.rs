@@ -14,6 +14,8 @@ pub enum Dialed {
         to: SocketAddr,
         /// The client's address as the server saw it, if that was not the row's local one.
         source: Option<IpAddr>,
+        /// As [`RowKey::scope`](super::RowKey::scope), of these two addresses.
+        scope: u64,
     },
 }
 

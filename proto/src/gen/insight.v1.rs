@@ -935,7 +935,7 @@ pub struct Edge {
     /// The server's port.
     #[prost(uint32, tag = "5")]
     pub port: u32,
-    /// Addresses the clients asked for where something rewrote them.
+    /// Addresses that clients asked for in place of the server's, "ADDRESS:PORT", where something rewrote them: a Service's. At most 64.
     #[prost(string, repeated, tag = "6")]
     pub dialed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// First minute with traffic in the range, to the resolution of the reports.

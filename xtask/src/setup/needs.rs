@@ -96,6 +96,14 @@ const IPROUTE2: Need = Need {
     source: Source::Apt("iproute2"),
 };
 
+/// The tool that makes NAT.
+const NFTABLES: Need = Need {
+    name: "nftables",
+    why: "Services of the tests are NAT rules, made by 'nft'",
+    sign: Sign::Answers(&["nft", "--version"]),
+    source: Source::Apt("nftables"),
+};
+
 /// The emulator.
 const QEMU: Need = Need {
     name: "qemu-system-x86",
@@ -133,7 +141,7 @@ pub(crate) const BPF: &[&Need] = &[&RUST_SRC, &BPF_LINKER];
 /// For the lint tier.
 pub(crate) const LINT: &[&Need] = &[&CARGO_DENY];
 /// For tests on the real kernel, and for the demo.
-pub(crate) const HOST: &[&Need] = &[&RUST_SRC, &BPF_LINKER, &IPROUTE2];
+pub(crate) const HOST: &[&Need] = &[&RUST_SRC, &BPF_LINKER, &IPROUTE2, &NFTABLES];
 /// For the virtual machines.
 pub(crate) const VM: &[&Need] = &[&QEMU, &BUSYBOX, &KMOD, &XZ, &IPROUTE2];
 /// For everything.
@@ -142,6 +150,7 @@ pub(crate) const ALL: &[&Need] = &[
     &BPF_LINKER,
     &CARGO_DENY,
     &IPROUTE2,
+    &NFTABLES,
     &QEMU,
     &BUSYBOX,
     &KMOD,

@@ -13,6 +13,9 @@ use super::translate::{Spread, asked, service, ways};
 use crate::graph::query::time::to_proto;
 use crate::model::{Counters, Protocol, RowKey, Side, Sum, Times, UnixMs, Window};
 
+/// Dialed addresses that an edge names: a proxy that all connections are led to stands for any number.
+const DIALED_NAMED: usize = 64;
+
 /// What an edge is the only one of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Flow {
@@ -30,8 +33,7 @@ pub(super) struct Tally {
     role_known: bool,
     first_seen: UnixMs,
     last_seen: UnixMs,
-    /// Few edges have any.
-    dialed: Option<Box<BTreeSet<SocketAddr>>>,
+    dialed: BTreeSet<SocketAddr>,
 }
 
 /// All edges.
@@ -102,16 +104,21 @@ pub(super) fn join<'w>(window: &'w Window, ends: &mut Ends<'w>) -> Joined {
 }
 
 /// A row of which nobody knows how much went where: every backend that an agent watches has told its own part, and to add the client's sum to any
-/// of these edges would count it several times. It stays with the Service's address if one of the backends told nothing.
+/// of these edges would count it several times. It stays with the Service's address if the backends told less than the client: one is not watched.
 fn add_spread(joined: &mut Joined, far: &mut FarEnds<'_, '_>, row: &Spread<'_>) {
-    let mut is_told = true;
+    let (mut told, mut is_told) = (0_u64, true);
     for flow in row.flows() {
         match joined.get_mut(&flow) {
-            Some(tally) if tally.server.is_some() => tally.dial([service(row.key)].into_iter()),
-            _ => is_told = false,
+            Some(tally) => {
+                is_told &= tally.server.is_some();
+                told = told.saturating_add(tally.server.map_or(0, |server| server.opened));
+                tally.dial([service(row.key)].into_iter());
+            }
+            None => is_told = false,
         }
     }
-    let rest = if is_told {
+    // One that is over, and known from before, has nothing to tell.
+    let rest = if is_told || told >= row.sum.counters.opened {
         row.failed()
     } else {
         Some(*row.sum)
@@ -244,14 +251,12 @@ impl Tally {
             role_known: false,
             first_seen: sum.first_seen,
             last_seen: sum.last_seen,
-            dialed: None,
+            dialed: BTreeSet::new(),
         }
     }
 
     fn dial(&mut self, addresses: impl Iterator<Item = SocketAddr>) {
-        for address in addresses {
-            self.dialed.get_or_insert_default().insert(address);
-        }
+        self.dialed.extend(addresses);
     }
 
     fn add(&mut self, side: Side, sum: &Sum) {
@@ -270,17 +275,14 @@ impl Tally {
     pub(super) fn edge(&self, flow: &Flow, ends: &Ends<'_>) -> v1::Edge {
         let (client, server) = (ends.id(flow.client), ends.id(flow.server));
         let protocol = flow.protocol.as_str();
+        let named = self.dialed.iter().take(DIALED_NAMED);
         v1::Edge {
             id: edge_id(client, server, protocol, flow.port),
             client: client.to_owned(),
             server: server.to_owned(),
             protocol: protocol.to_owned(),
             port: u32::from(flow.port),
-            dialed: self
-                .dialed
-                .iter()
-                .flat_map(|all| all.iter().map(ToString::to_string))
-                .collect(),
+            dialed: named.map(ToString::to_string).collect(),
             first_seen: Some(to_proto(self.first_seen)),
             last_seen: Some(to_proto(self.last_seen)),
             client_view: self.client.as_ref().map(view),

@@ -4,12 +4,11 @@
 //! the client's connections. A Service is an attribute of the edges to its backends, never an edge of its own beside theirs.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::claims::Pair;
 use super::ends::End;
 use super::join::Flow;
-use crate::identity::is_local_only;
 use crate::model::{AllDialed, Counters, Dialed, RowKey, Side, Sum, Window};
 
 /// One way that connections of a row went.
@@ -28,13 +27,13 @@ pub(super) fn ways<'w>(window: &'w Window, key: &'w RowKey) -> impl Iterator<Ite
         _ => None,
     };
     all.into_iter().flatten().filter_map(|dialed| {
-        let Dialed::Translated { to, source } = dialed else {
+        let Dialed::Translated { to, source, scope } = dialed else {
             return None;
         };
         let client = source.unwrap_or(key.local_addr);
         Some(Way {
             pair: Pair {
-                scope: scope(key, client, to.ip()),
+                scope: *scope,
                 client,
                 server: to.ip(),
                 port: to.port(),
@@ -43,15 +42,6 @@ pub(super) fn ways<'w>(window: &'w Window, key: &'w RowKey) -> impl Iterator<Ite
             is_masked: client != key.local_addr,
         })
     })
-}
-
-/// An address that is everywhere the same needs no scope, whatever it was translated from.
-fn scope(key: &RowKey, client: IpAddr, server: IpAddr) -> u64 {
-    if is_local_only(client) || is_local_only(server) {
-        key.scope
-    } else {
-        0
-    }
 }
 
 /// What the programs of a row asked for where their sockets lead somewhere else.

@@ -78,7 +78,7 @@ pub fn decode(batch: &v1::Batch, interval_ms: u32) -> Result<Report, BadBatch> {
     let (rows, dialed) = match &batch.flows {
         Some(flows) => {
             let rows = flows::rows(flows, &owners, &overflow, &batch.boot_id)?;
-            let dialed = dialed::dialed(&flows.dialed, &rows)?;
+            let dialed = dialed::dialed(flows, &rows, &batch.boot_id)?;
             (rows, dialed)
         }
         None => Default::default(),

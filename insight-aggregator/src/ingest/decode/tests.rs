@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use prost::Message as _;
 
 use super::*;
+use crate::identity;
 use crate::ingest::limits::{MAX_COUNT, MAX_DIALED, MAX_ROWS};
 use crate::model::{Dialed, Kind, Protocol, Side};
 
@@ -147,8 +148,19 @@ fn a_good_batch_is_taken_whole() {
     let translated = Dialed::Translated {
         to: "10.96.0.1:53".parse().unwrap(),
         source: Some("192.0.2.1".parse().unwrap()),
+        scope: 0,
     };
     assert_eq!(report.dialed, [(1, translated)]);
+    // A proxy in the client's own pod is found in the pod's network only.
+    let mut inside = batch();
+    let dialed = &mut flows(&mut inside).dialed[0];
+    (dialed.address, dialed.source) = (vec![127, 0, 0, 1], Vec::new());
+    let inside = decode(&inside, 0).unwrap().dialed;
+    let expected = identity::scope("boot", 77);
+    assert!(
+        matches!(inside[0].1, Dialed::Translated { scope, .. } if scope == expected),
+        "{inside:?}"
+    );
     assert_eq!(report.metrics[0].0, report.entities[0].id);
     assert_eq!(report.metrics[0].1.cpu_usage_ns, Some(21));
     assert_eq!(report.metrics[0].1.at, 6_000);

@@ -1,4 +1,4 @@
-//! What is known of addresses between the ends of a row, after the row: how many, then each with its form, port and addresses.
+//! What is known of addresses between the ends of a row, after the row: how many, then each with its form, port, addresses and scope.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,19 +7,21 @@ use anyhow::{Result, ensure};
 use super::bytes::{put_varint, take, take_varint};
 use crate::model::{Dialed, MAX_DIALED};
 
-/// Bits of the form: a translation, else what was asked for; whether its addresses are IPv6; whether there is a source.
+/// Bits of the form: a translation, else what was asked for; whether its addresses are IPv6; whether there is a source, and a scope.
 const TRANSLATED: u8 = 1;
 const V6: u8 = 2;
 const SOURCE: u8 = 4;
 const SOURCE_V6: u8 = 8;
+const SCOPE: u8 = 16;
+const FORMS: u8 = TRANSLATED | V6 | SOURCE | SOURCE_V6 | SCOPE;
 
 /// Appends all of a row's.
 pub(super) fn put_dialed<'a>(to: &mut Vec<u8>, all: impl ExactSizeIterator<Item = &'a Dialed>) {
     put_varint(to, all.len() as u64);
     for dialed in all {
-        let (form, address, source) = match dialed {
-            Dialed::Asked(address) => (0, address, None),
-            Dialed::Translated { to, source } => (TRANSLATED, to, *source),
+        let (form, address, source, scope) = match dialed {
+            Dialed::Asked(address) => (0, address, None, 0),
+            Dialed::Translated { to, source, scope } => (TRANSLATED, to, *source, *scope),
         };
         let source_form = match source {
             None => 0,
@@ -27,11 +29,15 @@ pub(super) fn put_dialed<'a>(to: &mut Vec<u8>, all: impl ExactSizeIterator<Item 
             Some(IpAddr::V6(_)) => SOURCE | SOURCE_V6,
         };
         let family = if address.is_ipv6() { V6 } else { 0 };
-        to.push(form | family | source_form);
+        let scope_form = if scope == 0 { 0 } else { SCOPE };
+        to.push(form | family | source_form | scope_form);
         to.extend_from_slice(&address.port().to_le_bytes());
         put_address(to, address.ip());
         if let Some(source) = source {
             put_address(to, source);
+        }
+        if scope != 0 {
+            to.extend_from_slice(&scope.to_le_bytes());
         }
     }
 }
@@ -49,7 +55,7 @@ pub(super) fn take_dialed(from: &mut &[u8]) -> Result<Vec<Dialed>> {
 fn one(from: &mut &[u8]) -> Result<Dialed> {
     let [form] = take(from)?;
     ensure!(
-        form & !(TRANSLATED | V6 | SOURCE | SOURCE_V6) == 0,
+        form & !FORMS == 0,
         "a dialed address has the unknown form {form:#x}"
     );
     let port = u16::from_le_bytes(take(from)?);
@@ -61,9 +67,14 @@ fn one(from: &mut &[u8]) -> Result<Dialed> {
         0 => None,
         _ => Some(take_address(from, form & SOURCE_V6 != 0)?),
     };
+    let scope = match form & SCOPE {
+        0 => 0,
+        _ => u64::from_le_bytes(take(from)?),
+    };
     Ok(Dialed::Translated {
         to: address,
         source,
+        scope,
     })
 }
 
@@ -95,10 +106,11 @@ mod tests {
         ];
         for to in ["10.0.0.7:8080", "[2001:db8::7]:1"] {
             for source in [None, Some("192.0.2.1"), Some("2001:db8::9")] {
-                all.push(Dialed::Translated {
+                all.extend([0, u64::MAX].map(|scope| Dialed::Translated {
                     to: address(to),
                     source: source.map(|source| source.parse().unwrap()),
-                });
+                    scope,
+                }));
             }
         }
         let mut bytes = Vec::new();
@@ -110,7 +122,7 @@ mod tests {
         let mut rest = &bytes[..];
         assert_eq!(take_dialed(&mut rest).unwrap(), all);
         assert_eq!(rest, [9]);
-        assert!(take_dialed(&mut &[1, 16][..]).is_err(), "form");
+        assert!(take_dialed(&mut &[1, 32][..]).is_err(), "form");
         assert!(take_dialed(&mut &[0xff, 1][..]).is_err(), "count");
     }
 }

@@ -280,10 +280,10 @@ mod tests {
             ..counters([3; COUNTS])
         });
         for row in &rows {
-            writer.push(Named::Key(b"key"), row);
+            writer.push(Named::Key(b"key"), row, None);
         }
         let mut read = Vec::new();
-        each_row(MINUTE, &writer.finish()[0], |_, sum| {
+        each_row(MINUTE, &writer.finish()[0], |_, sum, _| {
             read.push(sum.counters);
             Ok(())
         })

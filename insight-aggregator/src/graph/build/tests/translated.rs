@@ -2,8 +2,8 @@
 
 use insight_proto::v1;
 
-use crate::graph::testing::{World, counts, edges, pod, refused};
-use crate::model::{Dialed, Entity, Level};
+use crate::graph::testing::{Random, World, counts, edges, pod, refused};
+use crate::model::{Dialed, Entity, Level, RowKey, Side};
 
 const SERVICE: &str = "10.96.0.1";
 
@@ -11,6 +11,7 @@ fn to(address: &str) -> Dialed {
     Dialed::Translated {
         to: address.parse().unwrap(),
         source: None,
+        scope: 0,
     }
 }
 
@@ -18,6 +19,7 @@ fn masked(address: &str, source: &str) -> Dialed {
     Dialed::Translated {
         to: address.parse().unwrap(),
         source: Some(source.parse().unwrap()),
+        scope: 0,
     }
 }
 
@@ -133,18 +135,65 @@ fn a_backend_that_nobody_watches_has_the_clients_view() {
 
 #[test]
 fn the_clients_sum_stays_with_the_service_if_one_backend_tells_nothing() {
+    let [a, b, _] = pods();
     let both = [to("10.0.0.2:8080"), to("192.0.2.7:8080")];
-    let world = world().dialed(&pods()[0], SERVICE, 80, &both);
+    let world = World::new()
+        .client(&a, "10.0.0.1", SERVICE, 80, counts(5, 50, 500))
+        .server(&b, "10.0.0.2", "10.0.0.1", 8080, counts(3, 300, 30))
+        .dialed(&a, SERVICE, 80, &both);
     assert_eq!(
         world.edges(),
         [
             "pod:a > external:10.96.0.1 :80 c 5/50/500 s -",
             "pod:a > pod:b :8080 c - s 3/30/300",
-            "pod:a > pod:c :8080 c - s 2/20/200"
         ]
     );
     let graph = world.graph(Level::Workload);
     assert_eq!(dialed(&graph), ["pod:a > pod:b: 10.96.0.1:80"]);
+}
+
+#[test]
+fn a_backend_that_is_over_has_nothing_to_tell() {
+    let all = [
+        to("10.0.0.2:8080"),
+        to("10.0.0.3:8080"),
+        to("10.0.0.9:8080"),
+    ];
+    let world = world().dialed(&pods()[0], SERVICE, 80, &all);
+    assert_eq!(
+        world.edges(),
+        [
+            "pod:a > pod:b :8080 c - s 3/30/300",
+            "pod:a > pod:c :8080 c - s 2/20/200"
+        ]
+    );
+}
+
+#[test]
+fn a_proxy_in_the_clients_pod_is_met_there() {
+    let [a, b, _] = pods();
+    let proxy = crate::graph::testing::container("n1", "a", "proxy");
+    let way = Dialed::Translated {
+        to: "127.0.0.1:15001".parse().unwrap(),
+        source: None,
+        scope: crate::identity::scope("n1", 1),
+    };
+    let world = World::new()
+        .client(&a, "10.0.0.1", SERVICE, 80, counts(3, 30, 300))
+        .server(&proxy, "127.0.0.1", "10.0.0.1", 15_001, counts(3, 300, 30))
+        .client(&proxy, "10.0.0.1", "10.0.0.2", 8080, counts(1, 40, 400))
+        .server(&b, "10.0.0.2", "10.0.0.1", 8080, counts(1, 400, 40))
+        .dialed(&a, SERVICE, 80, &[way]);
+    let graph = world.graph(Level::Container);
+    assert_eq!(
+        edges(&graph),
+        [
+            "container:a1 > container:proxy :15001 c 3/30/300 s 3/30/300",
+            "container:proxy > container:b1 :8080 c 1/40/400 s 1/40/400"
+        ]
+    );
+    let expected = ["container:a1 > container:proxy: 10.96.0.1:80"];
+    assert_eq!(dialed(&graph), expected);
 }
 
 #[test]
@@ -176,4 +225,50 @@ fn what_was_asked_for_at_the_socket_is_an_attribute() {
     let graph = world.graph(Level::Workload);
     let expected = ["pod:a > pod:b: 10.96.0.9:80 [fd00::1]:80"];
     assert_eq!(dialed(&graph), expected);
+}
+
+/// Ways to anywhere, some of them where somebody was seen, for about half of the clients' rows.
+fn translate_at_random(random: &mut Random, world: &mut World) {
+    let mut keys: Vec<RowKey> = world.window.rows.keys().cloned().collect();
+    keys.sort();
+    for key in keys.into_iter().filter(|key| key.side == Side::Client) {
+        for _ in 0..random.below(4) {
+            let address = ["10.0.0.1", "10.0.0.2", "127.0.0.1", "198.51.100.7"];
+            let mut pick = || address[random.below(4) as usize].parse().unwrap();
+            let (to, source) = (pick(), pick());
+            let one = Dialed::Translated {
+                to: (to, 80 + random.below(2) as u16).into(),
+                source: (random.below(4) == 0).then_some(source),
+                scope: key.scope,
+            };
+            let known = world.window.dialed.entry(key.clone()).or_default();
+            known.insert(one);
+        }
+    }
+}
+
+#[test]
+fn whatever_is_translated_nothing_is_counted_twice_and_no_failure_is_lost() {
+    let mut random = Random(0xd1a1);
+    for _ in 0..400 {
+        let mut world = random.world();
+        translate_at_random(&mut random, &mut world);
+        let sum = |side, count: fn(&crate::model::Counters) -> u64| -> u64 {
+            let rows = world.window.rows.iter();
+            rows.filter(|(key, _)| key.side == side)
+                .map(|(_, sum)| count(&sum.counters))
+                .sum()
+        };
+        for level in Level::ALL {
+            let graph = world.graph(level);
+            let clients = || graph.edges.iter().filter_map(|edge| edge.client_view);
+            let servers = graph.edges.iter().filter_map(|edge| edge.server_view);
+            let failed: u64 = clients().map(|view| view.connections_failed).sum();
+            assert_eq!(failed, sum(Side::Client, |counters| counters.failed()));
+            let opened: u64 = clients().map(|view| view.connections_opened).sum();
+            assert!(opened <= sum(Side::Client, |counters| counters.opened));
+            let opened: u64 = servers.map(|view| view.connections_opened).sum();
+            assert!(opened <= sum(Side::Server, |counters| counters.opened));
+        }
+    }
 }
