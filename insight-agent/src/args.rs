@@ -135,6 +135,10 @@ pub struct RunArgs {
     /// [default: off]
     #[arg(long, value_name = "on|off", num_args = 0..=1, require_equals = true, default_missing_value = "on")]
     pub sched: Option<String>,
+    /// Whether to find out what programs asked for where a Service's address was put in a backend's place, or the other way round: auto (on
+    /// where a program sits on the cgroup's connect hooks, or NAT is in use), on, off. Needs CAP_NET_ADMIN [env: INSIGHT_DIALED] [default: auto]
+    #[arg(long, value_name = "WHEN")]
+    pub dialed: Option<String>,
     /// What to log: error, warn, info, debug, trace, or target=level,… [env: INSIGHT_LOG] [default: info]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,

@@ -17,7 +17,7 @@ use crate::args::RunArgs;
 use crate::boot;
 use crate::cgroups::Mounts;
 use crate::cgroups::mount::V1;
-use crate::kernel::Udp;
+use crate::kernel::{Dialing, Udp};
 use layers::Layers;
 
 /// What `run` needs to know.
@@ -49,6 +49,8 @@ pub struct Config {
     pub pin_dir: Option<PathBuf>,
     /// Whether to count how long threads wait for a CPU.
     pub sched: bool,
+    /// When addresses that something put in another's place are looked for.
+    pub dialed: Dialing,
     /// A valid filter of `tracing_subscriber::EnvFilter`.
     pub log: String,
 }
@@ -114,6 +116,7 @@ impl Config {
             udp: layers.check(Setting::Udp, check::udp)?,
             pin_dir: layers.check(Setting::PinDir, check::pin_dir)?,
             sched: layers.check(Setting::Sched, check::switch)?,
+            dialed: layers.check(Setting::Dialed, check::dialed)?,
             log: layers.check(Setting::Log, check::log)?,
         })
     }

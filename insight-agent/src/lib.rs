@@ -8,6 +8,7 @@ pub mod args;
 pub mod boot;
 pub mod cgroups;
 pub mod config;
+pub mod conntrack;
 pub mod explain;
 pub mod flows;
 pub mod http;

@@ -1,15 +1,17 @@
 //! The program `insight-agent`: parses its arguments and does what they say.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use insight_agent::args::{Args, RunArgs, Verb};
+use insight_agent::cgroups::Mounts;
 use insight_agent::config::{Config, ConfigError};
+use insight_agent::conntrack::Conntrack;
 use insight_agent::explain::explain;
-use insight_agent::kernel::Pins;
+use insight_agent::kernel::{Dialing, Pins};
 use insight_agent::{kernel, run};
 use tracing_subscriber::EnvFilter;
 
@@ -82,8 +84,20 @@ fn detach(folder: &Path) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A machine without one is told so by what does not attach.
+fn mount_of_v2() -> PathBuf {
+    let mounts = Mounts::read();
+    let mount = mounts.and_then(|mounts| mounts.default_v2().map(Path::to_owned));
+    mount.unwrap_or_default()
+}
+
 fn doctor(json: bool) -> Result<ExitCode> {
-    let diagnosis = kernel::diagnose(run::btf_path());
+    let mount = mount_of_v2();
+    let mut diagnosis = kernel::diagnose(run::btf_path());
+    if diagnosis.error.is_none() {
+        let conntrack = Conntrack::new(Dialing::On, mount);
+        diagnosis.probes.extend_from_slice(conntrack.probes());
+    }
     let text = if json {
         serde_json::to_string_pretty(&diagnosis)? + "\n"
     } else {

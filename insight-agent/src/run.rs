@@ -165,6 +165,10 @@ impl Agent {
         }
         self.collector.tell(&self.status);
         if self.trimmed.elapsed() > TRIM {
+            let kernel = &mut self.kernel;
+            if tokio::task::block_in_place(|| kernel.watch_connects()) {
+                session::tell(&self.kernel, self.collector.probes(), &self.status)?;
+            }
             free_memory();
             self.trimmed = Instant::now();
         }

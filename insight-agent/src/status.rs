@@ -27,6 +27,19 @@ pub struct FlowMap {
     pub memory: u64,
 }
 
+/// Addresses that stood between the ends of flows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Addresses {
+    /// Flows that were dialed by another address than their socket shows.
+    pub dialed_flows: usize,
+    /// Connects whose dialed address found no place, since the agent started.
+    pub dialed_lost: u64,
+    /// Flows that NAT is known to lead somewhere else.
+    pub translated_flows: usize,
+    /// Questions to connection tracking, since the agent started.
+    pub questions: u64,
+}
+
 /// What outlives the agent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Pinned {
@@ -129,6 +142,8 @@ pub struct State {
     pub pinned: Pinned,
     /// The flow map.
     pub flow_map: FlowMap,
+    /// Addresses between the ends of flows.
+    pub addresses: Addresses,
     /// The stream.
     pub aggregator: Aggregator,
     /// The work.
@@ -200,6 +215,11 @@ impl Status {
     /// Occupancy of the flow map.
     pub fn set_flow_map(&self, map: FlowMap) {
         self.set(|state| state.flow_map = map);
+    }
+
+    /// Addresses between the ends of flows.
+    pub fn set_dialed(&self, addresses: Addresses) {
+        self.set(|state| state.addresses = addresses);
     }
 
     /// The stream to the aggregator is open.

@@ -5,6 +5,7 @@
 //! [`net::Net`] → [`cgroup::CgroupRoot`] → [`pod::Pod`] → [`product::Aggregator`] → [`product::Agent`] → traffic
 //! ([`traffic`], which runs the `insight-load` program) → [`reader::Reader`].
 
+pub mod balancer;
 pub mod bench;
 pub mod bpf;
 pub mod cgroup;
@@ -18,6 +19,7 @@ pub mod ids;
 pub mod load;
 pub mod moment;
 pub mod mount;
+pub mod nat;
 pub mod net;
 pub mod oom;
 pub mod pins;

@@ -32,6 +32,11 @@ impl Namespace {
         Ok(namespace)
     }
 
+    /// Its name, as `ip netns` has it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Runs `ip` on this namespace.
     pub fn ip(&self, args: &[&str]) -> Result<()> {
         ip(&[&["-n", &self.name], args].concat())
@@ -63,6 +68,11 @@ impl Drop for Namespace {
         }
     }
 }
+
+/// Where a network's gateway is, if it has one.
+pub const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
+/// The same in IPv6.
+pub const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x10, 0x244, 0, 0, 0, 0, 1);
 
 /// Addresses of a pod.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +113,14 @@ impl Net {
             switch,
             next_host: AtomicU8::new(2),
         })
+    }
+
+    /// Plugs this thread's namespace in, with a device of this name.
+    pub fn attach_node(&self, device: &str) -> Result<()> {
+        let (kind, switch) = (["type", "veth", "peer", "name", "ins-1"], &self.switch.name);
+        ip(&[&["link", "add", device], &kind[..], &["netns", switch]].concat())?;
+        self.switch
+            .ip(&["link", "set", "ins-1", "master", "ins-bridge", "up"])
     }
 
     /// Plugs a namespace in, as `eth0` with an IPv4 and an IPv6 address.
@@ -146,7 +164,7 @@ pub fn black_hole(client: &Namespace, silent: &Addresses) -> Result<Ipv4Addr> {
     Ok(address)
 }
 
-fn ip(args: &[&str]) -> Result<()> {
+pub(crate) fn ip(args: &[&str]) -> Result<()> {
     let output = Command::new("ip")
         .args(args)
         .output()

@@ -44,7 +44,16 @@ fn doctor_says_what_works() -> Result<()> {
     assert_eq!(diagnosis["error"], Value::Null, "{text}");
     let probes = diagnosis["probes"].as_array().context("no probes")?;
     let names: Vec<_> = probes.iter().map(|probe| &probe["name"]).collect();
-    for name in ["life", "missed", "births", "retire", "readout"] {
+    for name in [
+        "life",
+        "missed",
+        "births",
+        "retire",
+        "readout",
+        "dialed",
+        "conntrack",
+        "conntrack-pods",
+    ] {
         ensure!(
             names.iter().any(|known| *known == name),
             "no {name} in {names:?}"

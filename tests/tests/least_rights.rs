@@ -47,7 +47,7 @@ fn two_capabilities(pods: &Pods) -> Result<()> {
         .chain(starter.iter().map(String::as_str))
         .collect();
     let agent = Agent::started_by(&starter, &aggregator, NODE, &pods.root, "300ms")?;
-    // UDP's programs belong to cgroups, and need one more.
+    // UDP's programs belong to cgroups, as those for dialed addresses do, and need one more.
     let status: Value = serde_json::from_str(&http::get_ok(agent.http_port, "/status")?)?;
     let probes = status["probes"].as_array().context("probes")?;
     let udp = probes.iter().filter(|probe| {
@@ -56,7 +56,7 @@ fn two_capabilities(pods: &Pods) -> Result<()> {
     });
     let reasons: Vec<&str> = udp.filter_map(|probe| probe["reason"].as_str()).collect();
     ensure!(
-        reasons.len() == 2
+        reasons.len() == 3
             && reasons
                 .iter()
                 .all(|reason| reason.starts_with("missing CAP_NET_ADMIN: ")),
@@ -136,5 +136,38 @@ fn what_is_missing_is_named_with_what_it_costs() -> Result<()> {
             "{has}: {found}"
         );
     }
+    Ok(())
+}
+
+#[test]
+fn what_needs_more_says_so_and_nothing_else_suffers() -> Result<()> {
+    needs_root!("what needs more says so, and nothing else suffers");
+    let starter = confined(",+bpf,+perfmon");
+    let mut command = Command::new(&starter[0]);
+    command.args(&starter[1..]).arg(program("insight-agent")?);
+    command.args(["doctor", "--json"]);
+    let found: Value = serde_json::from_str(&run_once(command)?.stdout()?)?;
+    let probes = found["probes"].as_array().context("probes")?;
+    let mut told = Vec::new();
+    for probe in probes {
+        let [name, hook] = ["name", "hook"].map(|field| probe[field].as_str().unwrap_or_default());
+        let missing = match name {
+            "conntrack-pods" => "missing CAP_SYS_ADMIN and CAP_NET_ADMIN",
+            "conntrack" => "missing CAP_NET_ADMIN",
+            _ if hook.starts_with("cgroup/") => "missing CAP_NET_ADMIN",
+            _ => {
+                ensure!(probe["attached"] == true, "{probe}");
+                continue;
+            }
+        };
+        let reason = probe["reason"].as_str();
+        ensure!(
+            reason.is_some_and(|reason| reason.starts_with(missing)),
+            "{probe}"
+        );
+        told.push(name);
+    }
+    let added = ["dialed", "conntrack", "conntrack-pods"];
+    ensure!(added.iter().all(|name| told.contains(name)), "{told:?}");
     Ok(())
 }

@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::setting::DEFAULT_PIN_DIR;
 use crate::cgroups::Mounts;
-use crate::kernel::Udp;
+use crate::kernel::{Dialing, Udp};
 
 /// Shorter would spend more on reading than on counting.
 pub(crate) const MIN_INTERVAL: Duration = Duration::from_millis(100);
@@ -177,6 +177,15 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
         "on" | "true" => Ok(true),
         "off" | "false" => Ok(false),
         _ => Err("it must be 'on' or 'off'".to_owned()),
+    }
+}
+
+pub(super) fn dialed(text: &str) -> Result<Dialing, String> {
+    match text {
+        "auto" => Ok(Dialing::Auto),
+        "on" => Ok(Dialing::On),
+        "off" => Ok(Dialing::Off),
+        _ => Err("it must be 'auto', 'on' or 'off'".to_owned()),
     }
 }
 

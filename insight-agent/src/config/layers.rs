@@ -40,6 +40,7 @@ struct Values {
     udp: String,
     pin_dir: String,
     sched: Switch,
+    dialed: String,
     log: String,
 }
 
@@ -149,6 +150,7 @@ impl Layers {
             Setting::Udp => &values.udp,
             Setting::PinDir => &values.pin_dir,
             Setting::Sched => &values.sched.0,
+            Setting::Dialed => &values.dialed,
             Setting::Log => &values.log,
         }
     }

@@ -32,13 +32,15 @@ pub enum Setting {
     PinDir,
     /// `--sched`.
     Sched,
+    /// `--dialed`.
+    Dialed,
     /// `--log`.
     Log,
 }
 
 impl Setting {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Aggregator,
         Self::NodeName,
         Self::CgroupRoot,
@@ -51,6 +53,7 @@ impl Setting {
         Self::Udp,
         Self::PinDir,
         Self::Sched,
+        Self::Dialed,
         Self::Log,
     ];
 
@@ -69,6 +72,7 @@ impl Setting {
             Self::Udp => "udp",
             Self::PinDir => "pin_dir",
             Self::Sched => "sched",
+            Self::Dialed => "dialed",
             Self::Log => "log",
         }
     }
@@ -97,6 +101,7 @@ impl Setting {
             Self::Udp => "edges",
             Self::PinDir => DEFAULT_PIN_DIR,
             Self::Sched => "off",
+            Self::Dialed => "auto",
             Self::Log => "info",
         }
     }
@@ -115,6 +120,7 @@ impl Setting {
             Self::Udp => args.udp.as_ref(),
             Self::PinDir => args.pin_dir.as_ref(),
             Self::Sched => args.sched.as_ref(),
+            Self::Dialed => args.dialed.as_ref(),
             Self::Log => args.log.as_ref(),
         }
     }

@@ -81,6 +81,7 @@ fn defaults() {
         udp: Udp::Edges,
         pin_dir: Some("/sys/fs/bpf/insight".into()),
         sched: false,
+        dialed: Dialing::Auto,
         log: "info".to_owned(),
     };
     assert_eq!(config, expected);
@@ -130,7 +131,7 @@ fn an_unknown_key_is_named_with_its_file_and_the_known_ones() {
     assert_eq!(
         with_file("agregator = \"x\"").error(),
         "unknown key `agregator` in /etc/agent.toml; the known keys are aggregator, node_name, cgroup_root, interval, \
-         listen, max_flows, flow_idle, prefix_v4, prefix_v6, udp, pin_dir, sched, log"
+         listen, max_flows, flow_idle, prefix_v4, prefix_v6, udp, pin_dir, sched, dialed, log"
     );
     let error = with_file("[server]\nlisten = \"x\"").error();
     assert!(error.contains("unknown key `server`"), "{error}");

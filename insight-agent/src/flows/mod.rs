@@ -2,6 +2,7 @@
 
 mod account;
 mod accounts;
+mod dialed;
 mod idle;
 mod live;
 mod own;
@@ -12,9 +13,10 @@ mod tests;
 mod totals;
 
 pub use accounts::Accounts;
+pub use dialed::{Dialed, translated};
 pub use idle::Policy as IdlePolicy;
 pub use live::{Baseline, Live};
 pub use own::Own;
 pub use ranges::{Range, Ranges};
-pub use row::{Columns, FlowRow};
+pub use row::{Columns, FlowRow, address};
 pub use totals::Totals;

@@ -17,6 +17,7 @@ fn entry(totals: FlowTotals, born: u64, retired: u64) -> FlowEntry {
         totals,
         born,
         retired,
+        ..FlowEntry::default()
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use insight_ebpf::abi::{
     FlowKey, PROTOCOL_TCP, PROTOCOL_UDP, ROLE_CLIENT, ROLE_SERVER, ROLE_UNKNOWN_LOCAL,
     ROLE_UNKNOWN_REMOTE,
 };
-use insight_proto::v1::{Endpoint, FlowColumns, Protocol, Role};
+use insight_proto::v1::{Dialed, Endpoint, FlowColumns, Protocol, Role};
 
 use super::totals::Totals;
 
@@ -41,10 +41,15 @@ pub struct Columns {
 }
 
 impl Columns {
-    /// Adds a row; `own`: it is Insight's own.
-    pub fn push(&mut self, row: &FlowRow, own: bool) {
+    /// Adds a row, with what is known of addresses between its ends; their row is filled in. `own`: it is Insight's own.
+    pub fn push(&mut self, row: &FlowRow, own: bool, between: impl Iterator<Item = Dialed>) {
         self.own.push(own);
         let (columns, ends) = (&mut self.columns, &mut self.ends);
+        let number = u32::try_from(columns.local.len()).unwrap_or(u32::MAX);
+        columns.dialed.extend(between.map(|dialed| Dialed {
+            row: number,
+            ..dialed
+        }));
         let (key, added) = (&row.key, &row.added.0);
         let is_overflow = key.is_catch_all();
         if !is_overflow {
@@ -167,20 +172,24 @@ impl End {
     }
 }
 
-/// The address that these words are in network order; IPv4-mapped ones as IPv4.
-pub(super) fn address(words: &[u32; 4]) -> IpAddr {
+/// Network order; IPv4-mapped addresses as IPv4.
+pub(super) fn bytes(words: &[u32; 4]) -> Vec<u8> {
+    octets(address(words))
+}
+
+/// An address as it is sent.
+pub(super) fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}
+
+/// The address that the kernel's words are; IPv4-mapped ones as IPv4.
+pub fn address(words: &[u32; 4]) -> IpAddr {
     let mut octets = [0; 16];
     for (place, word) in octets.chunks_exact_mut(4).zip(words) {
         place.copy_from_slice(&word.to_ne_bytes());
     }
-    let v6 = Ipv6Addr::from(octets);
-    v6.to_ipv4_mapped().map_or(IpAddr::V6(v6), IpAddr::V4)
-}
-
-/// The same as the wire has it.
-fn bytes(words: &[u32; 4]) -> Vec<u8> {
-    match address(words) {
-        IpAddr::V4(address) => address.octets().to_vec(),
-        IpAddr::V6(address) => address.octets().to_vec(),
-    }
+    IpAddr::from(octets).to_canonical()
 }

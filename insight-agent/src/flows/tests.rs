@@ -32,6 +32,7 @@ fn closed(opened: u64, closed: u64, bytes: u64) -> Vec<(FlowKey, FlowEntry)> {
         totals,
         born: 1,
         retired: 0,
+        ..FlowEntry::default()
     };
     vec![(KEY, entry)]
 }
@@ -207,8 +208,8 @@ fn columns_share_their_ends() {
     read(&mut accounts, &[closed(1, 1, 9), server].concat(), None);
     let (mut columns, mut others) = (Columns::default(), Columns::default());
     for row in rows(&mut accounts, 1, Instant::now()) {
-        columns.push(&row, row.key.role == ROLE_SERVER);
-        others.push(&row, false);
+        columns.push(&row, row.key.role == ROLE_SERVER, std::iter::empty());
+        others.push(&row, false, std::iter::empty());
     }
     assert!(others.finish().own.is_empty());
     let columns = columns.finish();

@@ -49,6 +49,7 @@ pub(super) fn write(page: &mut Page<'_>, state: &State) -> fmt::Result {
         flag(state.pinned.folder.is_some()),
     )?;
     flow_map(page, state)?;
+    addresses(page, state)?;
     aggregator(page, state)?;
     collection(page, state)?;
     cgroups(page, state)
@@ -85,6 +86,34 @@ fn flow_map(page: &mut Page<'_>, state: &State) -> fmt::Result {
         "insight_agent_flow_map_removed",
         "Entries of idle flows that were removed",
         Value::Whole(map.removed),
+    )
+}
+
+fn addresses(page: &mut Page<'_>, state: &State) -> fmt::Result {
+    let addresses = &state.addresses;
+    page.one(
+        Gauge,
+        "insight_agent_dialed_flows",
+        "Flows that were dialed by another address than their socket shows",
+        Value::Whole(addresses.dialed_flows as u64),
+    )?;
+    page.one(
+        Counter,
+        "insight_agent_dialed_lost",
+        "Connects whose dialed address found no place",
+        Value::Whole(addresses.dialed_lost),
+    )?;
+    page.one(
+        Gauge,
+        "insight_agent_translated_flows",
+        "Flows that NAT is known to lead somewhere else",
+        Value::Whole(addresses.translated_flows as u64),
+    )?;
+    page.one(
+        Counter,
+        "insight_agent_conntrack_questions",
+        "Questions to connection tracking",
+        Value::Whole(addresses.questions),
     )
 }
 

@@ -16,6 +16,11 @@ pub(super) fn held() -> BTreeMap<&'static str, bool> {
     of(&status)
 }
 
+/// Whether this process has one of them.
+pub fn holds(name: &str) -> bool {
+    held().get(name).copied().unwrap_or(false)
+}
+
 /// What every program needs.
 pub(super) const PROGRAMS: &[&str] = &["CAP_BPF", "CAP_PERFMON"];
 /// What a cgroup's program that looks at addresses or sockets needs.

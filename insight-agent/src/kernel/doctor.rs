@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::Serialize;
 
-use super::{Form, Kernel, LoadOptions, Probe, Udp, btf, capabilities, fields, tasks};
+use super::{Dialing, Form, Kernel, LoadOptions, Probe, Udp, btf, capabilities, fields, tasks};
 use crate::cgroups::Mounts;
 
 /// Room for flows in a trial load; its maps live for a moment.
@@ -49,6 +49,8 @@ pub fn diagnose(btf: PathBuf) -> Diagnosis {
         pins: None,
         resume: false,
         sched: true,
+        // Whether or not it is needed.
+        dialing: Dialing::On,
     };
     let forms = forms(&btf);
     let (probes, error, counts_flows) = match Kernel::load(&options) {

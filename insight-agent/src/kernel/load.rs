@@ -15,6 +15,7 @@ use insight_ebpf::abi::{
     Settings,
 };
 
+use super::connects::{Connects, Dialing};
 use super::evict::Retire;
 use super::probes::{BIRTHS, LIFE, MISSED, READOUT, RETIRE, STEADY};
 use super::readout::Readout;
@@ -30,7 +31,7 @@ use super::{Births, Doorbell, Probe, btf, fields, object, pins, system};
 const CLOSING_TIME: Duration = Duration::from_millis(250);
 
 /// The tracepoint of every change of a TCP socket's state.
-const CHANGES: &str = "inet_sock_set_state";
+pub(super) const CHANGES: &str = "inet_sock_set_state";
 
 /// The entries of the flow map for what finds no room in it.
 const CATCH_ALL: [FlowKey; 4] = [
@@ -65,6 +66,8 @@ pub struct LoadOptions {
     pub resume: bool,
     /// Whether to count how long threads wait for a CPU.
     pub sched: bool,
+    /// When dialed addresses are looked for.
+    pub dialing: Dialing,
 }
 
 /// The loaded programs. What is not pinned is detached when it is dropped.
@@ -76,6 +79,7 @@ pub struct Kernel {
     pub(super) waits: Option<OwnedFd>,
     pub(super) probes: Vec<Probe>,
     pub(super) charges: Charges,
+    pub(super) connects: Connects,
     max_flows: u32,
     pub(super) is_pinned: bool,
 }
@@ -127,6 +131,8 @@ impl Kernel {
             // Those of entries that were removed are cleared later.
             .map_max_entries("WATERMARKS", options.max_flows.saturating_mul(2))
             .map_max_entries("BASELINE", options.max_flows.saturating_mul(2))
+            // As many flows, most of which have none.
+            .map_max_entries("DIALED", options.max_flows)
             .map_max_entries("TURNS", turns.places())
             .map_max_entries(
                 "CONVERSATIONS",
@@ -148,11 +154,18 @@ impl Kernel {
             waits: None,
             probes: Vec::new(),
             charges: Charges::default(),
+            connects: Connects::new(
+                options.dialing,
+                options.cgroup_root.clone(),
+                options.btf.clone(),
+            ),
             max_flows: options.max_flows,
             is_pinned: options.pins.is_some(),
         };
         kernel.attach(&btf, options, turns.steady_runs)?;
         kernel.attach_threads(&btf, &tasks, options.sched);
+        drop(btf);
+        kernel.watch_connects();
         Ok(kernel)
     }
 

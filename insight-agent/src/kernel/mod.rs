@@ -5,6 +5,7 @@ mod btf;
 #[cfg(test)]
 mod btf_encoder;
 mod capabilities;
+mod connects;
 mod doctor;
 mod doorbell;
 mod evict;
@@ -28,6 +29,8 @@ mod udp;
 mod wire;
 
 pub use births::Births;
+pub use capabilities::holds;
+pub use connects::Dialing;
 pub use doctor::{Diagnosis, diagnose};
 pub use doorbell::Doorbell;
 pub use fields::Form;

@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use aya::maps::{Array, Map, MapData};
-use insight_ebpf::abi::{Baseline, FlowEntry, FlowKey, State, VERSION, Watermark};
+use insight_ebpf::abi::{
+    Address, Baseline, DialedKey, FlowEntry, FlowKey, State, VERSION, Watermark,
+};
 use rustix::fs::{FlockOperation, flock};
 use tracing::warn;
 
@@ -20,7 +22,7 @@ use super::wire::Wire;
 const BPF_FS_MAGIC: i64 = 0xcafe_4a11;
 
 /// Maps that are pinned. `TURNS`, `OLDER` and `PEERS` belong to the programs alone, and are kept by them.
-pub(super) const MAPS: [&str; 9] = [
+pub(super) const MAPS: [&str; 10] = [
     "FLOWS",
     "RANGES",
     "SWITCHES",
@@ -30,6 +32,7 @@ pub(super) const MAPS: [&str; 9] = [
     "WATERMARKS",
     "BASELINE",
     "CONVERSATIONS",
+    "DIALED",
 ];
 
 /// The folder, locked.
@@ -171,14 +174,16 @@ fn whole(folder: &Path) -> Option<State> {
         return None;
     }
     // The kernel writes entries of the map's sizes into our buffers, whatever we think they are.
-    let is_ours = |name: &str, value: usize| {
+    let has_sizes = |name: &str, key: usize, value: usize| {
         let info = MapData::from_pin(folder.join(name)).ok()?.info().ok()?;
         let sizes = (info.key_size() as usize, info.value_size() as usize);
-        (sizes == (size_of::<FlowKey>(), value)).then_some(())
+        (sizes == (key, value)).then_some(())
     };
+    let is_ours = |name: &str, value: usize| has_sizes(name, size_of::<FlowKey>(), value);
     is_ours("FLOWS", size_of::<FlowEntry>())?;
     is_ours("BASELINE", size_of::<Baseline>())?;
     is_ours("WATERMARKS", size_of::<Watermark>())?;
+    has_sizes("DIALED", size_of::<DialedKey>(), size_of::<Address>())?;
     let map = MapData::from_pin(folder.join("STATE")).ok()?;
     let state: Array<_, Wire<State>> = Map::Array(map).try_into().ok()?;
     let state = state.get(&0, 0).ok()?.0;

@@ -123,6 +123,18 @@ pub(super) const RETIRE: Probe = Probe {
     instead: "a larger --max-flows, or a restart with --pin-dir off",
 };
 
+/// Notes what programs asked for where a socket-level load balancer leads them somewhere else; where there is none there is no such row.
+pub(super) const DIALED: Probe = Probe {
+    name: "dialed",
+    hook: "cgroup/connect4, cgroup/connect6",
+    since: Release(5, 10),
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "the Service's address that a program dialed where a load balancer puts a backend's in its place at the socket",
+    instead: "the edge to the backend has no dialed address",
+};
+
 /// Reads open connections.
 pub(super) const READOUT: Probe = Probe {
     name: "readout",
@@ -172,7 +184,49 @@ pub(super) const ENDS: Probe = Probe {
     instead: "nothing",
 };
 
+/// Asks where NAT leads a flow. No program of the kernel's, but an operator asks the same of it.
+const CONNTRACK: Probe = Probe {
+    name: "conntrack",
+    hook: "netlink/ctnetlink",
+    since: Release(5, 10),
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "which backend a Service's address led to, where NAT (kube-proxy) translates it: the client calls the Service's address, the backends are called by the client",
+    instead: "nothing",
+};
+
+/// The same in the network namespaces of pods.
+const CONNTRACK_PODS: Probe = Probe {
+    name: "conntrack-pods",
+    hook: "netlink/ctnetlink, setns",
+    since: Release(5, 10),
+    required: false,
+    attached: false,
+    reason: None,
+    lost: "where a flow leads that is translated in its pod's own network namespace, as for some sidecars",
+    instead: "the agent's own network namespace is asked: in the host's, all that kube-proxy translates is known",
+};
+
 impl Probe {
+    /// Whether connection tracking may be asked.
+    pub(crate) fn conntrack(error: Option<&anyhow::Error>) -> Self {
+        Self {
+            attached: error.is_none(),
+            reason: error.map(|error| format!("{error:#}")),
+            ..CONNTRACK
+        }
+    }
+
+    /// Whether it may be in other network namespaces.
+    pub(crate) fn conntrack_pods(reason: Option<&str>) -> Self {
+        Self {
+            attached: reason.is_none(),
+            reason: reason.map(str::to_owned),
+            ..CONNTRACK_PODS
+        }
+    }
+
     /// This probe, and what became of it.
     #[must_use]
     pub(super) fn came_to(self, attached: anyhow::Result<()>) -> Self {

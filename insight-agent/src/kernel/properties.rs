@@ -123,10 +123,13 @@ fn a_release_is_what_uname_begins_with() {
             Ok(())
         },
     );
-    holds(&"[^0-9]{0,9}|[1-9][0-9]{5,11}(\\.[0-9]+)?|[0-9]{1,4}", |name| {
-        prop_assert_eq!(Release::parse(&name), None);
-        Ok(())
-    });
+    holds(
+        &"[^0-9]{0,9}|[1-9][0-9]{5,11}(\\.[0-9]+)?|[0-9]{1,4}",
+        |name| {
+            prop_assert_eq!(Release::parse(&name), None);
+            Ok(())
+        },
+    );
 }
 
 #[test]

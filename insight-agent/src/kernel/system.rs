@@ -12,8 +12,16 @@ const MAP_UPDATE_BATCH: libc::c_long = 26;
 const MAP_DELETE_BATCH: libc::c_long = 27;
 const LINK_CREATE: libc::c_long = 28;
 const ITER_CREATE: libc::c_long = 33;
+const PROG_QUERY: libc::c_long = 16;
 /// `BPF_TRACE_ITER` of `enum bpf_attach_type`.
 const TRACE_ITER: u32 = 28;
+
+/// `BPF_F_QUERY_EFFECTIVE`: those of ancestors, too.
+const QUERY_EFFECTIVE: u32 = 1;
+/// `BPF_F_PREORDER`: before those of descendants, and before those that are at the same cgroup.
+pub(super) const PREORDER: u32 = 1 << 6;
+/// Programs at one hook that are looked at; the kernel takes 64 a cgroup.
+const QUERIED: u32 = 256;
 
 /// Entries asked for at once; a hash bucket has to fit in whole, and no bucket of a good hash is near this.
 const BATCH: u32 = 4_096;
@@ -44,6 +52,19 @@ struct LinkAttributes {
     rest: [u32; 5],
 }
 
+/// The part of `union bpf_attr` that asking for programs at a hook uses.
+#[repr(C)]
+#[derive(Default)]
+struct QueryAttributes {
+    target: u32,
+    attach_type: u32,
+    query_flags: u32,
+    attach_flags: u32,
+    programs: u64,
+    count: u32,
+    padding: u32,
+}
+
 /// Integers in `repr(C)`: any bytes are a value, and there is no padding.
 ///
 /// # Safety
@@ -68,6 +89,10 @@ unsafe impl Plain for insight_ebpf::abi::Birth {}
 unsafe impl Plain for insight_ebpf::abi::Watermark {}
 // SAFETY: as above.
 unsafe impl Plain for insight_ebpf::abi::CgroupTotals {}
+// SAFETY: as above.
+unsafe impl Plain for insight_ebpf::abi::Address {}
+// SAFETY: as above.
+unsafe impl Plain for insight_ebpf::abi::DialedKey {}
 // SAFETY: an integer.
 unsafe impl Plain for u64 {}
 // SAFETY: an integer.
@@ -224,6 +249,51 @@ pub(super) fn link_iterator(
     let fd = unsafe { bpf(LINK_CREATE, &mut attributes) }?;
     // SAFETY: the kernel just gave it to us.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A link of a program to a cgroup's hook, of `enum bpf_attach_type`.
+pub(super) fn link_cgroup(
+    program: BorrowedFd<'_>,
+    cgroup: BorrowedFd<'_>,
+    attach_type: u32,
+    flags: u32,
+) -> io::Result<OwnedFd> {
+    let mut attributes = LinkAttributes {
+        fd: descriptor(program),
+        second: descriptor(cgroup),
+        attach_type,
+        flags,
+        ..LinkAttributes::default()
+    };
+    // SAFETY: no pointers in the attributes.
+    let fd = unsafe { bpf(LINK_CREATE, &mut attributes) }?;
+    // SAFETY: the kernel just gave it to us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Ids of the programs at a cgroup's hook, in the order in which they run; with `effective` those of its ancestors, too.
+pub(super) fn programs_at(
+    cgroup: BorrowedFd<'_>,
+    attach_type: u32,
+    effective: bool,
+) -> io::Result<Vec<u32>> {
+    let mut ids = vec![0_u32; QUERIED as usize];
+    let mut attributes = QueryAttributes {
+        target: descriptor(cgroup),
+        attach_type,
+        query_flags: if effective { QUERY_EFFECTIVE } else { 0 },
+        programs: ids.as_mut_ptr() as u64,
+        count: QUERIED,
+        ..QueryAttributes::default()
+    };
+    // SAFETY: the buffer holds as many ids as is said.
+    match unsafe { bpf(PROG_QUERY, &mut attributes) } {
+        // There are more, and the buffer is full.
+        Err(error) if error.raw_os_error() == Some(libc::ENOSPC) => {}
+        other => drop(other?),
+    }
+    ids.truncate(attributes.count as usize);
+    Ok(ids)
 }
 
 /// One pass of an iterator, to be read to its end.

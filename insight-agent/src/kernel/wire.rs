@@ -1,7 +1,9 @@
 //! The kernel side's types, for aya.
 
 use aya::Pod;
-use insight_ebpf::abi::{FlowEntry, FlowKey, Missed, Offsets, Settings, State, TaskOffsets};
+use insight_ebpf::abi::{
+    Address, DialedKey, FlowEntry, FlowKey, Missed, Offsets, Settings, State, TaskOffsets,
+};
 
 /// Lets aya copy the kernel side's types, which are integers in `repr(C)` without hidden padding.
 #[repr(transparent)]
@@ -16,6 +18,8 @@ macro_rules! wire {
     )* };
 }
 wire!(
+    Address,
+    DialedKey,
     Offsets,
     TaskOffsets,
     Settings,

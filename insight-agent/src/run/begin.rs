@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::scope::Scope;
 use super::session::Session;
 use crate::config::{Config, DEFAULT_PIN_DIR};
-use crate::kernel::{Found, LoadOptions, NoBpfFs, Pins, Udp, remove_pins};
+use crate::kernel::{Dialing, Found, LoadOptions, NoBpfFs, Pins, Udp, remove_pins};
 use crate::status::{Pinned, Status};
 
 /// How long an agent tries to report what was counted by programs that it is to replace.
@@ -60,6 +60,7 @@ pub(super) async fn begin(
         pins: pins.as_ref().map(Pins::current),
         resume,
         sched: config.sched,
+        dialing: config.dialed,
     };
     let folder = options.pins.clone();
     let session = Session::start(config, status, options, wanted).await?;
@@ -136,6 +137,7 @@ async fn replace(config: &Config, found: &Found) -> Result<()> {
         pins: Some(found.folder.clone()),
         resume: true,
         sched: false,
+        dialing: Dialing::Off,
     };
     // Shown to nobody: the agent is not ready before its own programs count.
     let status = Status::default();

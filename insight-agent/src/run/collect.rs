@@ -11,9 +11,12 @@ use tracing::{info, warn};
 use crate::boot;
 use crate::cgroups::{Charges, Sample, Stats, Tree};
 use crate::config::Config;
-use crate::flows::{Accounts, Baseline, Columns, IdlePolicy, Live, Own, Ranges};
-use crate::kernel::{Births, Kernel};
-use crate::status::{FlowMap, Status};
+use crate::conntrack::Conntrack;
+use crate::flows::{
+    Accounts, Baseline, Columns, Dialed, IdlePolicy, Live, Own, Ranges, translated,
+};
+use crate::kernel::{Births, Kernel, Probe};
+use crate::status::{Addresses, FlowMap, Status};
 
 /// The longest time that a batch says it covers, milliseconds: 30 days, well below what an aggregator takes.
 const LONGEST_COVER: i64 = 30 * 24 * 3_600_000;
@@ -26,6 +29,7 @@ pub(super) struct Reading {
     threads: Duration,
     missed: Missed,
     pub(super) flow_map: FlowMap,
+    dialed: Addresses,
 }
 
 /// What could not be noted is counted and reported all the same.
@@ -70,6 +74,8 @@ pub(super) struct Collector {
     pub(super) ranges: Ranges,
     pub(super) idle: IdlePolicy,
     own: Own,
+    pub(super) dialed: Dialed,
+    pub(super) conntrack: Conntrack,
     state: State,
     tree: Tree,
     /// None where the paths that the kernel gives are not those below the mount.
@@ -91,6 +97,8 @@ impl Collector {
                 room: config.max_flows as usize,
             },
             own,
+            dialed: Dialed::default(),
+            conntrack: Conntrack::new(config.dialed, config.cgroup_mount.clone()),
             state: State::default(),
             tree: Tree::new(config.cgroup_root.clone(), config.cgroup_mount.clone()),
             births: None,
@@ -126,6 +134,7 @@ impl Collector {
     pub(super) fn take_over(&mut self, kernel: &Kernel) -> Result<()> {
         self.state = kernel.state()?;
         self.accounts = Accounts::begin(kernel.baseline()?);
+        self.dialed.note(&kernel.dialed()?);
         self.take_over_ranges(kernel)
     }
 
@@ -200,6 +209,16 @@ impl Collector {
         }
     }
 
+    /// Asks where flows lead that were met and are due.
+    fn ask(&mut self) {
+        self.conntrack.ask(|id| self.tree.owner(id).path);
+    }
+
+    /// What works beside the kernel's programs.
+    pub(super) fn probes(&self) -> &[Probe] {
+        self.conntrack.probes()
+    }
+
     /// Whose counts these are.
     pub(super) fn state(&self) -> &State {
         &self.state
@@ -212,10 +231,14 @@ impl Collector {
         let spares = kernel.spares_made()?;
         self.accounts.begin_reading();
         let (mut used, mut has_spares) = (0, false);
+        let asks = self.conntrack.is_in_use();
         kernel.closed(|key, entry| {
             used += u64::from(!key.is_catch_all());
             has_spares |= key.generation != 0;
             self.accounts.closed(key, entry);
+            if asks {
+                self.conntrack.meet(key, entry);
+            }
         })?;
         let before_sockets = Instant::now();
         let mut live = Live::default();
@@ -232,11 +255,17 @@ impl Collector {
             kernel.spares_gone(spares)?;
         }
         self.settle_exceptions(kernel);
+        if kernel.notes_dialed() {
+            self.dialed.note(&kernel.dialed()?);
+        }
         let before_threads = Instant::now();
         let charged = kernel.charged()?;
         self.last.threads = before_threads.elapsed();
         self.last.missed = kernel.missed()?;
         self.learn();
+        if asks {
+            self.ask();
+        }
         let mut samples = self
             .stats
             .sample(&mut self.tree)
@@ -246,6 +275,12 @@ impl Collector {
         self.charges
             .complete(&mut samples, &self.samples, &self.tree);
         self.samples = samples;
+        self.last.dialed = Addresses {
+            dialed_flows: self.dialed.len(),
+            dialed_lost: kernel.dialed_lost()?,
+            translated_flows: self.conntrack.translated(),
+            questions: self.conntrack.asked(),
+        };
         self.last.took = start.elapsed();
         Ok(())
     }
@@ -275,7 +310,11 @@ impl Collector {
             sequence,
             Instant::now(),
             |marks| keep(kernel, marks, &mut kept),
-            |row| rows.push(row, own.has(&row.key)),
+            |row| {
+                let asked = self.dialed.records(&row.key);
+                let ways = self.conntrack.ways(&row.key).map(translated);
+                rows.push(row, own.has(&row.key), asked.chain(ways));
+            },
         );
         noted(kept);
         Ok(rows)
@@ -305,10 +344,21 @@ impl Collector {
         sequence: u64,
         keys: &[FlowKey],
     ) -> Result<Option<Batch>> {
+        let asks = self.conntrack.is_in_use();
         for key in keys {
-            if let Some(totals) = kernel.closed_of(key)? {
-                self.accounts.appeared(key, &totals);
+            if let Some(entry) = kernel.closed_of(key)? {
+                self.accounts.appeared(key, &entry);
+                if asks {
+                    self.conntrack.meet(key, &entry);
+                }
             }
+            if kernel.notes_dialed() {
+                self.dialed.note(&kernel.dialed_of(key)?);
+            }
+        }
+        self.learn();
+        if asks {
+            self.ask();
         }
         let rows = self.take(kernel, sequence)?;
         if rows.is_empty() {
@@ -348,6 +398,7 @@ impl Collector {
     pub(super) fn tell(&self, status: &Status) {
         status.set_flow_map(self.last.flow_map);
         status.set_readout(self.last.readout);
+        status.set_dialed(self.last.dialed);
         status.set_tree(self.tree.stats());
         status.set_threads(self.last.threads, self.last.missed);
         status.set_samples(self.samples.clone(), self.stats.skipped());

@@ -22,8 +22,11 @@ impl Collector {
             .remove(&removable)
             .and_then(|()| {
                 self.accounts.forget(&removable);
+                self.dialed.forget(&removable);
+                self.conntrack.forget(&removable);
                 kernel.forget(&removable)
             })
+            .and_then(|()| kernel.forget_dialed(&removable))
             .and_then(|()| kernel.retire(&self.accounts.idle(now, self.idle)));
         if let Err(error) = removed {
             warn!("entries of idle flows stay in the flow map: {error:#}");

@@ -18,7 +18,7 @@ use super::scope::Scope;
 use crate::boot;
 use crate::config::Config;
 use crate::flows::Own;
-use crate::kernel::{Kernel, LoadOptions};
+use crate::kernel::{Kernel, LoadOptions, Probe};
 use crate::report::{Asked, Destination, Identity, Outbox, Reporter};
 use crate::status::Status;
 
@@ -56,7 +56,7 @@ impl Session {
         .await
         .context("load the programs")??;
         super::free_memory();
-        tell(&kernel, status)?;
+        tell(&kernel, collector.probes(), status)?;
         collector.tell_memory(&kernel)?;
         collector.charge(kernel.charges());
         let doorbell = kernel.doorbell()?;
@@ -132,9 +132,10 @@ impl Session {
     }
 }
 
-fn tell(kernel: &Kernel, status: &Status) -> Result<()> {
-    status.set_probes(kernel.probes().to_vec());
-    for probe in kernel.probes() {
+pub(super) fn tell(kernel: &Kernel, beside: &[Probe], status: &Status) -> Result<()> {
+    let probes = [kernel.probes(), beside].concat();
+    status.set_probes(probes.clone());
+    for probe in &probes {
         match &probe.reason {
             None => info!(probe = probe.name, hook = probe.hook, "attached"),
             Some(reason) => warn!(

@@ -1,10 +1,14 @@
 //! Small worlds to make graphs of, and graphs in one line an edge.
 
+use std::net::IpAddr;
+
 use insight_proto::v1;
 
 use super::{Query, Range, Traits, build};
 use crate::identity::{entity, scope_of};
-use crate::model::{Counters, Entity, Level, Minute, Protocol, RowKey, Side, Sum, UnixMs, Window};
+use crate::model::{
+    Counters, Dialed, Entity, Level, Minute, Protocol, RowKey, Side, Sum, UnixMs, Window,
+};
 
 /// 2026-01-31T12:00:00Z, where every test's range starts.
 pub(super) const START: UnixMs = 1_769_860_800_000;
@@ -148,6 +152,20 @@ impl World {
         let rows = std::mem::take(&mut self.window.rows).into_iter();
         let own = rows.map(|(key, sum)| (RowKey { own: true, ..key }, sum));
         self.window.rows = own.collect();
+        self
+    }
+
+    /// The rows of `who` to `remote` and `port` have these addresses in between.
+    pub(super) fn dialed(mut self, who: &Entity, remote: &str, port: u16, all: &[Dialed]) -> Self {
+        let remote_addr: IpAddr = remote.parse().unwrap();
+        let rows = self.window.rows.keys().filter(|key| {
+            (key.side, &key.local) == (Side::Client, &who.id)
+                && (key.remote_addr, key.port) == (remote_addr, port)
+        });
+        for key in rows {
+            let known = self.window.dialed.entry(key.clone()).or_default();
+            known.extend(all);
+        }
         self
     }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const MAX_ROWS: usize = 1_000_000;
 /// Entries of a batch's endpoint dictionary: two for each row.
 pub const MAX_ENDPOINTS: usize = 2 * MAX_ROWS;
+/// Dialed addresses of one batch: one for each row, more than a balancer on every socket makes.
+pub const MAX_DIALED: usize = MAX_ROWS;
 /// Owners of one batch: a node of 500 pods has a few thousand cgroups, busy build hosts some ten thousand.
 pub const MAX_OWNERS: usize = 100_000;
 /// Metric samples of one batch: one for each owner.

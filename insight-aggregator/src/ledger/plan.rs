@@ -13,7 +13,10 @@ use super::numbers::{KeyNumber, NewNumbers};
 use super::sequences::NodeSequences;
 use super::state::{Agent, Cells, Entities, State, span_of};
 use super::stats::Counts;
-use crate::model::{Counters, Coverage, Entity, EntityId, Metrics, Minute, Report, RowKey, UnixMs};
+use crate::model::{
+    AllDialed, Counters, Coverage, Dialed, Entity, EntityId, Metrics, Minute, Report, RowKey,
+    UnixMs, add_dialed,
+};
 use crate::store::WindowId;
 
 /// A report may end so far in the future, milliseconds: clocks that NTP keeps differ by less. What ends later is taken as
@@ -44,6 +47,8 @@ pub(super) struct StagedRows {
     pub(super) from: UnixMs,
     pub(super) to: UnixMs,
     pub(super) rows: Vec<StagedRow>,
+    /// What is known of addresses between the ends of some, by index.
+    pub(super) dialed: HashMap<usize, AllDialed>,
 }
 
 /// What changed in one minute: rows by what is added to them, the others as they are after the commit.
@@ -165,12 +170,14 @@ impl<'a> Planner<'a> {
         let minute = Minute::of(report.coverage.to - 1);
         let agent = (self.node_name(&report.node), report.epoch);
         self.coverage(minute, agent.clone(), report.coverage)?;
+        let (rows, dialed) = self.rows(minute, report.rows, &report.dialed);
         let staged = StagedRows {
             agent,
             sequence: report.sequence,
             from: report.coverage.from.max(minute.start()),
             to: report.coverage.to,
-            rows: self.rows(minute, report.rows),
+            rows,
+            dialed,
         };
         let cells = self.changes.minutes.entry(minute).or_default();
         cells.rows.push(staged);
@@ -183,7 +190,12 @@ impl<'a> Planner<'a> {
     ///
     /// New numbers are only given in minutes that memory holds: who reads an older minute from the store then has all the
     /// numbers in it, whatever is committed meanwhile.
-    fn rows(&mut self, minute: Minute, rows: Vec<(RowKey, Counters)>) -> Vec<StagedRow> {
+    fn rows(
+        &mut self,
+        minute: Minute,
+        rows: Vec<(RowKey, Counters)>,
+        dialed: &[(usize, Dialed)],
+    ) -> (Vec<StagedRow>, HashMap<usize, AllDialed>) {
         let span = span_of(minute);
         let known = self.state.numbers.get(&span);
         let mut new = (minute >= self.state.floor).then(|| {
@@ -195,11 +207,17 @@ impl<'a> Planner<'a> {
         let mut staged: Vec<StagedRow> = Vec::with_capacity(rows.len());
         self.seen.clear();
         self.seen.reserve(rows.len());
+        // Where each row went.
+        let mut places = Vec::with_capacity(rows.len());
         for (key, counters) in rows {
             let hash = hash_key(self.encoder.encode(&key));
             match self.seen.entry(hash) {
-                Entry::Occupied(place) => staged[*place.get()].counters.add_peer(&counters),
+                Entry::Occupied(place) => {
+                    places.push(*place.get());
+                    staged[*place.get()].counters.add_peer(&counters);
+                }
                 Entry::Vacant(place) => {
+                    places.push(staged.len());
                     place.insert(staged.len());
                     let number = new.as_mut().and_then(|new| {
                         let known = known.and_then(|known| known.of(hash));
@@ -218,7 +236,15 @@ impl<'a> Planner<'a> {
                 }
             }
         }
-        staged
+        let mut by_place: HashMap<usize, AllDialed> = HashMap::new();
+        for (row, one) in dialed {
+            if let Some(place) = places.get(*row)
+                && !add_dialed(by_place.entry(*place).or_default(), *one)
+            {
+                self.changes.counts.dialed_lost += 1;
+            }
+        }
+        (staged, by_place)
     }
 
     fn metrics(&mut self, minute: Minute, metrics: Vec<(EntityId, Metrics)>) -> Result<()> {

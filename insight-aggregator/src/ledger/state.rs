@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::earlier::{Earlier, expected};
+use super::map::{RowHash, RowMap};
 use super::numbers::Numbers;
 use super::plan::{Changes, StagedKey};
 use super::rows::Rows;
@@ -13,7 +14,9 @@ use super::sequences::Sequences;
 use super::stats::{Counts, Stats};
 use super::stored::{Known, Stored};
 use super::totals::TotalRows;
-use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, Sum, UnixMs};
+use crate::model::{
+    AllDialed, Coverage, Dialed, Entity, EntityId, Metrics, Minute, Sum, UnixMs, add_dialed,
+};
 use crate::store::WindowId;
 
 /// Minutes in memory, the open one included: the 15 minutes that readers ask for by default, and the open one.
@@ -30,8 +33,21 @@ pub(super) type Agent = (Arc<str>, u64);
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Cells {
     pub(super) rows: Rows,
+    /// What is known of addresses between the ends of some of them.
+    pub(super) dialed: RowMap<AllDialed>,
     pub(super) metrics: HashMap<EntityId, Metrics>,
     pub(super) coverage: HashMap<Agent, Vec<Coverage>>,
+}
+
+/// Notes addresses of a row; how many there was no room for.
+pub(super) fn note_dialed<'a>(
+    rows: &mut RowMap<AllDialed>,
+    row: RowHash,
+    more: impl IntoIterator<Item = &'a Dialed>,
+) -> u64 {
+    let all = rows.entry(row).or_default();
+    let lost = more.into_iter().filter(|one| !add_dialed(all, **one));
+    lost.count() as u64
 }
 
 /// What was counted, by minute.
@@ -166,7 +182,14 @@ impl State {
             let numbers = self.numbers.get(&span_of(minute));
             let keys = numbers.map_or(&[][..], Numbers::keys);
             for rows in staged.rows {
-                for row in rows.rows {
+                for (place, row) in rows.rows.into_iter().enumerate() {
+                    if let Some(dialed) = rows.dialed.get(&place) {
+                        self.totals.dial(row.hash, dialed);
+                        if let Some(cells) = &mut cells {
+                            self.counts.dialed_lost +=
+                                note_dialed(&mut cells.dialed, row.hash, dialed);
+                        }
+                    }
                     let sum = Sum {
                         counters: row.counters,
                         first_seen: rows.from,

@@ -46,6 +46,8 @@ pub struct Counts {
     pub coverages_joined: u64,
     /// Rows stored with their whole key because their span has no number left.
     pub unnumbered_rows: u64,
+    /// Dialed addresses of rows that had no room for more.
+    pub dialed_lost: u64,
     /// Windows of all tables dropped because the retention was over.
     pub windows_dropped: u64,
 }
@@ -62,6 +64,7 @@ impl AddAssign for Counts {
         self.future_reports += more.future_reports;
         self.coverages_joined += more.coverages_joined;
         self.unnumbered_rows += more.unnumbered_rows;
+        self.dialed_lost += more.dialed_lost;
         self.windows_dropped += more.windows_dropped;
     }
 }

@@ -11,7 +11,7 @@ use super::map::RowMap;
 use super::numbers::{HashedKey, KeyNumber, Numbers};
 use super::plan::Before;
 use super::sequences::{NodeSequences, Sequences};
-use super::state::{Agent, Cells, span_of};
+use super::state::{Agent, Cells, note_dialed, span_of};
 use super::{codec, tables};
 use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, RowKey, UnixMs};
 use crate::store::{Row, Scan, Store, WindowId};
@@ -66,19 +66,24 @@ impl Stored<'_> {
         self.read_keys(span, known)?;
         let numbered = known.keys_of(span).len();
         self.each(tables::EDGES, minute, |row| {
-            codec::each_row(minute, &row.value, |key, sum| {
-                match key {
+            codec::each_row(minute, &row.value, |key, sum, dialed| {
+                let hash = match key {
                     Named::Number(number) => {
                         ensure!(
                             (number as usize) < numbered,
                             "no key has the number {number}"
                         );
                         cells.rows.add_numbered(number, &sum);
+                        known.keys_of(span)[number as usize].0
                     }
                     Named::Key(key) => {
                         let (hash, key) = known.key(key)?;
                         cells.rows.add_other(hash, &key, &sum);
+                        hash
                     }
+                };
+                if !dialed.is_empty() {
+                    note_dialed(&mut cells.dialed, hash, &dialed);
                 }
                 Ok(())
             })

@@ -86,12 +86,12 @@ fn of_rows(rows: &StagedRows, part: u32) -> Vec<u8> {
 /// A report's rows as they are stored.
 fn values_of(minute: Minute, rows: &StagedRows, encoder: &mut KeyEncoder) -> Vec<Vec<u8>> {
     let mut writer = RowWriter::new(minute, rows.from, rows.to);
-    for row in &rows.rows {
+    for (place, row) in rows.rows.iter().enumerate() {
         let key = match &row.key {
             StagedKey::Numbered(number) => Named::Number(*number),
             StagedKey::Whole(key) => Named::Key(encoder.encode(key)),
         };
-        writer.push(key, &row.counters);
+        writer.push(key, &row.counters, rows.dialed.get(&place));
     }
     writer.finish()
 }

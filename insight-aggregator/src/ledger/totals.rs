@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::map::{RowHash, RowMap};
-use super::state::Entities;
-use crate::model::{Counters, Entity, EntityId, RowKey, UnixMs};
+use super::state::{Entities, note_dialed};
+use crate::model::{AllDialed, Counters, Entity, EntityId, RowKey, UnixMs};
 
 /// A row that did not change for so long is forgotten: an hour, which Prometheus' longest sensible scrape interval and
 /// the agents' one-minute sign of life are far below. Milliseconds.
@@ -23,6 +23,8 @@ const MAX_ROWS: usize = 1_000_000;
 pub struct Totals {
     /// Counts by row; `active` is the newest.
     pub rows: Vec<(Arc<RowKey>, Counters)>,
+    /// What is known of addresses between the ends of some of them.
+    pub dialed: HashMap<RowKey, AllDialed>,
     /// Every entity that `rows` mention, and a few more.
     pub entities: HashMap<EntityId, Arc<Entity>>,
     /// Changes of rows that there was no room for.
@@ -38,6 +40,7 @@ struct Total {
 /// The totals as they grow.
 pub(super) struct TotalRows {
     rows: RowMap<Total>,
+    dialed: RowMap<AllDialed>,
     entities: HashMap<EntityId, Arc<Entity>>,
     overflowed: u64,
     swept: UnixMs,
@@ -48,6 +51,7 @@ impl TotalRows {
     pub(super) fn new(now: UnixMs) -> Self {
         Self {
             rows: RowMap::default(),
+            dialed: RowMap::default(),
             entities: HashMap::new(),
             overflowed: 0,
             swept: now,
@@ -75,6 +79,13 @@ impl TotalRows {
         }
     }
 
+    /// Notes addresses of a row that will be added.
+    pub(super) fn dial(&mut self, hash: RowHash, dialed: &AllDialed) {
+        if self.rows.contains_key(&hash) || self.rows.len() < self.max_rows {
+            note_dialed(&mut self.dialed, hash, dialed);
+        }
+    }
+
     /// Takes the description of an entity, in place of the known one when it is the `newest`.
     pub(super) fn name(&mut self, entity: &Arc<Entity>, newest: bool) {
         let known = self.entities.entry(Arc::clone(&entity.id));
@@ -92,6 +103,7 @@ impl TotalRows {
         }
         self.swept = now;
         self.rows.retain(|_, total| now - total.changed <= IDLE);
+        self.dialed.retain(|hash, _| self.rows.contains_key(hash));
         let named: HashSet<&EntityId> = self.rows.values().map(|total| &total.key.local).collect();
         self.entities.retain(|id, _| {
             named.contains(id) || recent.values().any(|span| span.contains_key(id))
@@ -112,6 +124,14 @@ impl TotalRows {
                 .rows
                 .values()
                 .map(|total| (Arc::clone(&total.key), total.counters))
+                .collect(),
+            dialed: self
+                .dialed
+                .iter()
+                .filter_map(|(hash, dialed)| {
+                    let total = self.rows.get(hash)?;
+                    Some((RowKey::clone(&total.key), dialed.clone()))
+                })
                 .collect(),
             entities: self.entities.clone(),
             overflowed: self.overflowed,

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::earlier::Earlier;
+use super::map::RowMap;
 use super::numbers::{HashedKey, Numbers};
 use super::rows::{CellMap, add_cell};
-use super::state::{Cells, State, minutes_of, span_of};
-use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, UnixMs, Window};
+use super::state::{Cells, State, minutes_of, note_dialed, span_of};
+use crate::model::{
+    AllDialed, Coverage, Entity, EntityId, Metrics, Minute, RowKey, UnixMs, Window,
+};
 use crate::store::WindowId;
 
 /// End of the year 9999: times are counted from 1970 to here, so that adding to one never overflows.
@@ -78,6 +81,7 @@ impl Range {
 #[derive(Default)]
 pub(super) struct Builder {
     rows: CellMap,
+    dialed: RowMap<AllDialed>,
     metrics: HashMap<EntityId, Metrics>,
     coverage: BTreeMap<String, Vec<Coverage>>,
     entities: HashMap<EntityId, Arc<Entity>>,
@@ -111,6 +115,9 @@ impl Builder {
         for (hash, key, sum) in cells.rows.iter(keys) {
             add_cell(&mut self.rows, hash, key, sum);
         }
+        for (hash, dialed) in &cells.dialed {
+            note_dialed(&mut self.dialed, *hash, dialed);
+        }
         for (id, sample) in &cells.metrics {
             self.add_metrics(id, *sample);
         }
@@ -127,6 +134,9 @@ impl Builder {
             for (hash, cell) in later.rows {
                 add_cell(&mut self.rows, hash, &cell.key, &cell.sum);
             }
+        }
+        for (hash, dialed) in later.dialed {
+            note_dialed(&mut self.dialed, hash, &dialed);
         }
         for (id, sample) in later.metrics {
             self.add_metrics(&id, sample);
@@ -187,6 +197,11 @@ impl Builder {
         for of_node in coverage.values_mut() {
             of_node.sort_by_key(|coverage| (coverage.from, coverage.to));
         }
+        let dialed = self.dialed.into_iter().filter_map(|(hash, dialed)| {
+            let cell = self.rows.get(&hash)?;
+            Some((RowKey::clone(&cell.key), dialed))
+        });
+        let dialed = dialed.collect();
         let rows = self
             .rows
             .into_values()
@@ -196,6 +211,7 @@ impl Builder {
             from,
             to,
             rows,
+            dialed,
             entities,
             metrics: self.metrics,
             coverage,

@@ -1,6 +1,7 @@
 //! The words that every room of the aggregator uses.
 
 mod counters;
+mod dialed;
 mod entity;
 mod report;
 mod row;
@@ -9,6 +10,7 @@ mod times;
 mod window;
 
 pub use counters::Counters;
+pub use dialed::{AllDialed, Dialed, MAX_DIALED, add_dialed};
 pub use entity::{Entity, EntityId, Kind, Level};
 pub use report::{Coverage, Metrics, Report};
 pub use row::{Protocol, RowKey, Side, Sum};

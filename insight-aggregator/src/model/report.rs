@@ -1,6 +1,6 @@
 //! What one agent says of one interval, decoded and named.
 
-use super::{Counters, Entity, EntityId, RowKey, UnixMs};
+use super::{Counters, Dialed, Entity, EntityId, RowKey, UnixMs};
 
 /// One batch of one agent, checked and with its ends named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Report {
     pub coverage: Coverage,
     /// What was added since the batch before; `active` is a state.
     pub rows: Vec<(RowKey, Counters)>,
+    /// What is known of addresses between the ends of some rows, by index of the row.
+    pub dialed: Vec<(usize, Dialed)>,
     /// Every entity that `rows` and `metrics` mention.
     pub entities: Vec<Entity>,
     /// CPU and memory by entity.

@@ -96,6 +96,10 @@ pub struct FlowEntry {
     pub born: u64,
     /// 1 once nothing is to be added any more, because the agent is about to remove it.
     pub retired: u64,
+    /// The client's own port of the connection that was opened last; 0 for a server. A sample, to ask connection tracking about.
+    pub last_port: u32,
+    /// Always 0.
+    pub padding: u32,
 }
 
 /// What was counted of a flow. Bytes and retransmits are those of connections that were closed; open ones are read from
@@ -186,7 +190,7 @@ const _: () = {
     assert!(size_of::<FlowTotals>() == 240 && align_of::<FlowTotals>() == 8);
     assert!(core::mem::offset_of!(FlowTotals, failed_refused) == 40);
     assert!(core::mem::offset_of!(FlowTotals, rtt) == 112);
-    assert!(size_of::<FlowEntry>() == size_of::<FlowTotals>() + 16);
+    assert!(size_of::<FlowEntry>() == size_of::<FlowTotals>() + 24);
     assert!(size_of::<Moved>() == 32 && align_of::<Moved>() == 8);
     assert!(size_of::<Baseline>() == 40);
 };

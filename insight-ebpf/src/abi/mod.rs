@@ -5,6 +5,7 @@
 
 mod birth;
 mod conversation;
+mod dialed;
 mod flow;
 mod offsets;
 mod settings;
@@ -15,6 +16,7 @@ mod task;
 
 pub use birth::{BIRTH_PATH, Birth};
 pub use conversation::{Conversation, Peer, Talk, WINDOW_NS};
+pub use dialed::{Address, DIALED_PLACES, DialedKey};
 pub use flow::{
     BUCKETS, Baseline, FlowEntry, FlowKey, FlowTotals, Histogram, Moved, PROTOCOL_TCP,
     PROTOCOL_UDP, ROLE_CLIENT, ROLE_SERVER, ROLE_UNKNOWN_LOCAL, ROLE_UNKNOWN_REMOTE, bucket,

@@ -78,6 +78,11 @@ fn opened<M: Maps, S: Socket>(maps: &M, socket: &S, old: i32) {
             // Nothing else can have been sent again by now.
             syn_retransmits: socket.retransmits(),
             connect_us: socket.rtt_us(),
+            client_port: if role == ROLE_CLIENT {
+                socket.local_port()
+            } else {
+                0
+            },
             ..Update::default()
         };
         maps.add(entry, &once);

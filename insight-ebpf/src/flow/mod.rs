@@ -1,5 +1,6 @@
 //! What is counted, and when. Pure: the kernel is behind two small traits, so that the host can try every case.
 
+mod dialed;
 mod kernel;
 mod life;
 mod place;
@@ -12,6 +13,7 @@ mod udp;
 mod udp_tests;
 mod update;
 
+pub use dialed::{DialedMaps, on_syn_sent};
 pub use kernel::{Found, Maps, Socket};
 pub use life::{matters, on_state_change, state};
 pub use readout::live_socket;

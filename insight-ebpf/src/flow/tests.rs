@@ -82,7 +82,11 @@ impl Maps for FakeMaps {
 
     fn add(&self, key: FlowKey, more: &Update) {
         let mut flows = self.flows.borrow_mut();
-        let totals = &mut flows.get_mut(&key).expect("it was found").totals;
+        let entry = flows.get_mut(&key).expect("it was found");
+        if more.client_port != 0 {
+            entry.last_port = more.client_port.into();
+        }
+        let totals = &mut entry.totals;
         totals.opened += more.opened;
         totals.closed += more.closed;
         totals.bytes_sent += more.bytes_sent;
@@ -162,7 +166,7 @@ impl Maps for FakeMaps {
 }
 
 #[derive(Clone, Copy)]
-struct FakeSocket {
+pub(super) struct FakeSocket {
     address: u64,
     /// Last part of the other end's address.
     peer: u32,
@@ -201,6 +205,12 @@ const SERVER: FakeSocket = FakeSocket {
     received: 100,
     ..CLIENT
 };
+
+impl FakeSocket {
+    pub(super) fn client() -> Self {
+        CLIENT
+    }
+}
 
 impl Socket for FakeSocket {
     fn address(&self) -> u64 {

@@ -35,4 +35,6 @@ pub struct Update {
     pub rtt_us: u32,
     /// Round-trip time of the handshake.
     pub connect_us: u32,
+    /// The port of a client that opened a connection, else 0.
+    pub client_port: u16,
 }

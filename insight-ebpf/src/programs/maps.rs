@@ -6,7 +6,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, RingBuf};
 use core::intrinsics::{AtomicOrdering, atomic_xadd};
-use core::ptr::read_volatile;
+use core::ptr::{read_volatile, write_volatile};
 use insight_ebpf::abi::{
     self, BUCKETS, Baseline, FlowEntry, FlowKey, FlowTotals, Histogram, PHASE_BASELINE,
     RANGE_INSIDE, SWITCH_OVERFLOWED, SWITCH_PHASE, SWITCH_SPARES_GONE, SWITCH_SPARES_MADE,
@@ -119,6 +119,10 @@ impl Maps for KernelMaps {
     fn add(&self, entry: *mut FlowEntry, more: &Update) {
         // SAFETY: as in `find`.
         add(unsafe { &raw mut (*entry).totals }, more);
+        if more.client_port != 0 {
+            // SAFETY: as in `find`.
+            unsafe { write_volatile(&raw mut (*entry).last_port, more.client_port.into()) };
+        }
     }
 
     #[inline(always)]
@@ -248,7 +252,7 @@ unsafe fn add_time(histogram: *mut Histogram, us: u32) {
 /// # Safety
 /// `counter` points to a u64 of a map's value.
 #[inline(always)]
-unsafe fn add_one(counter: *mut u64, more: u64) {
+pub(super) unsafe fn add_one(counter: *mut u64, more: u64) {
     if more != 0 {
         // SAFETY: as the caller promises.
         unsafe { atomic_xadd::<u64, u64, { AtomicOrdering::Relaxed }>(counter, more) };

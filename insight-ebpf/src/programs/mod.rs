@@ -1,6 +1,7 @@
 //! One file a program, with what they share.
 
 mod births;
+mod dialed;
 mod interfaces;
 mod life;
 mod maps;

@@ -129,10 +129,81 @@ pub struct FlowColumns {
     /// Datagrams received by the local end.
     #[prost(uint64, repeated, tag = "23")]
     pub messages_received: ::prost::alloc::vec::Vec<u64>,
+    /// What is known of addresses that stood between the ends of some rows, several for one row where it was so. Sparse: most rows have none,
+    /// and an agent that does not look leaves it empty. A row's are sent again with each mention of the row, as long as they hold.
+    #[prost(message, repeated, tag = "24")]
+    pub dialed: ::prost::alloc::vec::Vec<Dialed>,
     /// Whether the row is Insight's own: the agent's connections to its aggregator, and others' to the agent's HTTP. Empty where none is, and from
     /// agents that do not know.
     #[prost(bool, repeated, tag = "25")]
     pub own: ::prost::alloc::vec::Vec<bool>,
+}
+/// One address that was put in another one's place on the way from a client to a server.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Dialed {
+    /// Index of the row, below the number of rows; a client's.
+    #[prost(uint32, tag = "1")]
+    pub row: u32,
+    /// 4 bytes (IPv4) or 16 bytes (IPv6), in network order. IPv4-mapped addresses are sent as IPv4.
+    #[prost(bytes = "vec", tag = "2")]
+    pub address: ::prost::alloc::vec::Vec<u8>,
+    /// Port, host order, 0 to 65535.
+    #[prost(uint32, tag = "3")]
+    pub port: u32,
+    /// What the address is to the row.
+    #[prost(enumeration = "dialed::Kind", tag = "4")]
+    pub kind: i32,
+    /// Of KIND_TRANSLATED: the client's address as the server sees it, where that is another than the row's local one (masquerading); else
+    /// empty. Same form as `address`.
+    #[prost(bytes = "vec", tag = "5")]
+    pub source: ::prost::alloc::vec::Vec<u8>,
+}
+/// Nested message and enum types in `Dialed`.
+pub mod dialed {
+    /// What was asked for, and where it led.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Kind {
+        Unspecified = 0,
+        /// The row's remote address is where the client's socket leads; the program asked for `address` and `port`, and something at the
+        /// socket (a cgroup program) put the other in its place.
+        Asked = 1,
+        /// The row's remote address and port are what the client's socket holds; its packets go to `address` and `port` (NAT), as connection
+        /// tracking said of a sampled connection. Other connections of the row may go elsewhere.
+        Translated = 2,
+    }
+    impl Kind {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "KIND_UNSPECIFIED",
+                Self::Asked => "KIND_ASKED",
+                Self::Translated => "KIND_TRANSLATED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "KIND_UNSPECIFIED" => Some(Self::Unspecified),
+                "KIND_ASKED" => Some(Self::Asked),
+                "KIND_TRANSLATED" => Some(Self::Translated),
+                _ => None,
+            }
+        }
+    }
 }
 /// CPU and memory of one cgroup, read at the batch's end. Names and formulas are cAdvisor's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -872,7 +943,7 @@ pub struct Edge {
     /// The server's port.
     #[prost(uint32, tag = "5")]
     pub port: u32,
-    /// Addresses the clients asked for where something rewrote them.
+    /// Addresses that clients asked for in place of the server's, "ADDRESS:PORT", where something rewrote them: a Service's. At most 64.
     #[prost(string, repeated, tag = "6")]
     pub dialed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// First minute with traffic in the range, to the resolution of the reports.

@@ -66,6 +66,8 @@ pub struct Edge {
     pub server: String,
     /// The server's port.
     pub port: u16,
+    /// Addresses that clients asked for in place of the server's.
+    pub dialed: Vec<String>,
     /// Counted at the clients.
     pub client_view: Option<Counts>,
     /// Counted at the servers.
@@ -122,6 +124,8 @@ fn edge_from_json(edge: &Value) -> Result<Edge> {
         client: text("client")?,
         server: text("server")?,
         port: u16::try_from(port)?,
+        dialed: serde_json::from_value(edge["dialed"].clone())
+            .with_context(|| format!("no list dialed in {edge}"))?,
         client_view: view_from_json(&edge["client_view"])?,
         server_view: view_from_json(&edge["server_view"])?,
     })
@@ -162,6 +166,7 @@ pub fn from_proto(graph: &v1::Graph) -> Result<Vec<Edge>> {
             client: edge.client.clone(),
             server: edge.server.clone(),
             port: u16::try_from(edge.port)?,
+            dialed: edge.dialed.clone(),
             client_view: edge.client_view.as_ref().map(counts),
             server_view: edge.server_view.as_ref().map(counts),
         })
@@ -182,7 +187,7 @@ mod tests {
             "active": 4, "bytes_sent": 5, "bytes_received": 6, "retransmits": 7,
         });
         let graph = json!({ "edges": [{
-            "id": "ab", "client": "c", "server": "s", "protocol": "tcp", "port": 80,
+            "id": "ab", "client": "c", "server": "s", "protocol": "tcp", "port": 80, "dialed": ["10.96.0.1:80"],
             "client_view": view, "server_view": null,
         }] });
         let proto = v1::Graph {
@@ -191,6 +196,7 @@ mod tests {
                 client: "c".to_owned(),
                 server: "s".to_owned(),
                 port: 80,
+                dialed: vec!["10.96.0.1:80".to_owned()],
                 client_view: Some(v1::EdgeView {
                     connections_opened: 1,
                     connections_closed: 2,

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use anyhow::{Context, Result, ensure};
 
 use super::kernel::Kernel;
+use crate::balancer::Balancer;
 use crate::load::client::{Ending, Plan};
 use crate::load::tally::Tally;
 use crate::pod::{Container, Pod};
@@ -89,7 +90,7 @@ pub(super) const IN_ONE_SCENE: [(&str, Case); 6] = [
 type Alone = fn() -> Result<()>;
 
 /// Cases that make their own.
-pub(super) const ALONE: [(&str, Alone); 4] = [
+pub(super) const ALONE: [(&str, Alone); 5] = [
     (
         "a container's metrics equal its cgroup's files",
         containers::metrics_equal_the_files,
@@ -106,7 +107,26 @@ pub(super) const ALONE: [(&str, Alone); 4] = [
         "a process killed for want of memory is counted once",
         oom::counted_once_also_when_the_cgroup_is_gone,
     ),
+    (
+        "what was dialed is told where a load balancer rewrites it",
+        dialed,
+    ),
 ];
+
+/// The balancer was there first and sits where the agent's programs do: the worst that there is on kernels that do not let them go first.
+fn dialed() -> Result<()> {
+    let pods = Pods::new()?;
+    let service = at(Ipv4Addr::new(10, 96, 0, 1), 80);
+    let backend = at(pods.server.addresses.v4, V4);
+    let _balancer = Balancer::attach(pods.root.path(), service, backend)?;
+    let product = Product::watch(&pods.root, INTERVAL)?;
+    let _serving = serve(&pods.server, V4)?;
+    let truth = run_client(&pods.client, &Plan::new(service, 10, 300, 700))?;
+    product.expect(&pods, V4, &Counts::finished(&truth))?;
+    let edge = pods.edge(&product.reader, V4)?;
+    ensure!(edge.dialed == [service.to_string()], "{edge:?}");
+    Ok(())
+}
 
 fn exact(_: &Kernel, scene: &mut Scene) -> Result<()> {
     let to = scene.pods.server.addresses;

@@ -96,10 +96,10 @@ const IPROUTE2: Need = Need {
     source: Source::Apt("iproute2"),
 };
 
-/// The tool that rewrites addresses.
+/// The tool that makes NAT.
 const NFTABLES: Need = Need {
     name: "nftables",
-    why: "a service's address is rewritten in namespaces of the tests, by 'nft'",
+    why: "Services of the tests are NAT rules, made by 'nft'",
     sign: Sign::Answers(&["nft", "--version"]),
     source: Source::Apt("nftables"),
 };

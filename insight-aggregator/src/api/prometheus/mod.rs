@@ -70,6 +70,7 @@ fn measured(
             .into_iter()
             .map(|(key, counters)| ((*key).clone(), sum(counters)))
             .collect(),
+        dialed: totals.dialed,
         entities: totals
             .entities
             .into_iter()

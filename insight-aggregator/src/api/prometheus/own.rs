@@ -111,6 +111,11 @@ fn ledger(http: &Http, totals_overflowed: u64, text: &mut Text) {
             counts.unnumbered_rows,
         ),
         (
+            "insight_aggregator_dialed_lost_total",
+            "Dialed addresses left out because their flow had too many.",
+            counts.dialed_lost,
+        ),
+        (
             "insight_aggregator_windows_dropped_total",
             "Windows of time dropped because the retention was over.",
             counts.windows_dropped,

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::ends::End;
+use super::translate::Way;
 use crate::model::{Protocol, RowKey};
 
 /// Who says "that is me" of one place.
@@ -47,16 +48,16 @@ impl Claim {
 
 /// What both ends of a flow agree on, so that their rows meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Pair {
-    scope: u64,
-    client: IpAddr,
-    server: IpAddr,
-    port: u16,
-    protocol: Protocol,
+pub(super) struct Pair {
+    pub(super) scope: u64,
+    pub(super) client: IpAddr,
+    pub(super) server: IpAddr,
+    pub(super) port: u16,
+    pub(super) protocol: Protocol,
 }
 
 impl Pair {
-    fn of(key: &RowKey) -> Self {
+    pub(super) fn of(key: &RowKey) -> Self {
         Self {
             scope: key.scope,
             client: key.client_addr(),
@@ -83,6 +84,8 @@ pub(super) struct Claims {
     places: HashMap<Place, Claim>,
     /// Where a row is Insight's own, so that the other end's is, too.
     own: HashSet<Pair>,
+    /// Pairs whose client's address hides who the client is.
+    masked: HashSet<Pair>,
 }
 
 impl Claims {
@@ -122,14 +125,26 @@ impl Claims {
         !self.own.is_empty() && self.own.contains(&Pair::of(key))
     }
 
-    /// Whose sockets were the far ends of this row's connections.
-    pub(super) fn far_end(&self, key: &RowKey) -> &Claim {
-        let side = if key.side.is_server() {
-            &self.clients
+    /// Notes that connections of `end` went this way.
+    pub(super) fn note_way(&mut self, way: &Way, end: End) {
+        if way.is_masked {
+            self.masked.insert(way.pair);
         } else {
-            &self.servers
-        };
-        side.get(&Pair::of(key)).unwrap_or(Claim::NOBODY)
+            self.clients.entry(way.pair).or_default().add(end);
+        }
+    }
+
+    /// Whose sockets were at the server's end.
+    pub(super) fn servers(&self, pair: &Pair) -> &Claim {
+        self.servers.get(pair).unwrap_or(Claim::NOBODY)
+    }
+
+    /// Whose sockets were at the client's end; nothing if its address is one that others share.
+    pub(super) fn clients(&self, pair: &Pair) -> Option<&Claim> {
+        if self.masked.contains(pair) {
+            return None;
+        }
+        Some(self.clients.get(pair).unwrap_or(Claim::NOBODY))
     }
 
     /// Who was seen at a place.

@@ -1,16 +1,21 @@
 //! Every row gets its far end, and is added to its edge.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, SocketAddr};
 
 use insight_proto::v1;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::claims::{Claim, Claims, Place};
+use super::claims::{Claim, Claims, Pair, Place};
 use super::ends::{End, Ends};
 use super::home::{Homes, is_at_home};
+use super::translate::{Spread, asked, service, ways};
 use crate::graph::query::Traits;
 use crate::graph::query::time::to_proto;
 use crate::model::{Counters, Protocol, RowKey, Side, Sum, Times, UnixMs, Window};
+
+/// Dialed addresses that an edge names: a proxy that all connections are led to stands for any number.
+const DIALED_NAMED: usize = 64;
 
 /// What an edge is the only one of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,14 +26,15 @@ pub(super) struct Flow {
     pub(super) protocol: Protocol,
 }
 
-/// An edge's counts, each side from its own point of view.
-#[derive(Clone, Copy, Debug)]
+/// An edge's counts, each side from its own point of view, and what its clients dialed.
+#[derive(Clone, Debug)]
 pub(super) struct Tally {
     client: Option<Counters>,
     server: Option<Counters>,
     role_known: bool,
     first_seen: UnixMs,
     last_seen: UnixMs,
+    dialed: BTreeSet<SocketAddr>,
     /// What all its rows are.
     traits: Traits,
 }
@@ -43,6 +49,9 @@ pub(super) fn join<'w>(window: &'w Window, without: Traits, ends: &mut Ends<'w>)
     for key in window.rows.keys() {
         let local = ends.entity(&key.local);
         claims.note(key, local);
+        for way in ways(window, key) {
+            claims.note_way(&way, local);
+        }
         locals.push(local);
     }
     let mut far = FarEnds {
@@ -52,6 +61,7 @@ pub(super) fn join<'w>(window: &'w Window, without: Traits, ends: &mut Ends<'w>)
         places: HashMap::new(),
     };
     let mut joined = Joined::new();
+    let mut spread = Vec::new();
     // The map does not change, so its order is the same again.
     for ((key, sum), local) in window.rows.iter().zip(locals) {
         // Such a row says who is where, but nothing happened.
@@ -65,26 +75,88 @@ pub(super) fn join<'w>(window: &'w Window, without: Traits, ends: &mut Ends<'w>)
         if traits.meet(without) {
             continue;
         }
-        let (client, server) = if key.is_overflow() {
-            (Some(local), local)
+        let to: BTreeSet<(End, u16)> = ways(window, key)
+            .map(|way| (far.reached(&way.pair, local), way.pair.port))
+            .collect();
+        if to.len() > 1 {
+            let row = Spread {
+                client: local,
+                key,
+                sum,
+                to,
+            };
+            spread.push((row, traits));
+            continue;
+        }
+        let way = to.first().copied();
+        let (client, (server, port)) = if key.is_overflow() {
+            (Some(local), (local, key.port))
         } else if key.side.is_server() {
-            (far.client(key, local), local)
+            (far.client(key, local), (local, key.port))
         } else {
-            (Some(local), far.server(key, local))
+            let direct = || (far.server(key, local), key.port);
+            (Some(local), way.unwrap_or_else(direct))
         };
         let Some(client) = client else { continue };
         let flow = Flow {
             client,
             server,
-            port: key.port,
+            port,
             protocol: key.protocol,
         };
-        joined
-            .entry(flow)
-            .or_insert_with(|| Tally::starting(sum, traits))
-            .add(key.side, sum, traits);
+        let tally = add(&mut joined, flow, key.side, sum, traits);
+        tally.dial(way.map(|_| service(key)).into_iter());
+        tally.dial(asked(window, key));
+    }
+    for (row, traits) in spread {
+        add_spread(&mut joined, &mut far, &row, traits);
     }
     joined
+}
+
+/// A row of which nobody knows how much went where: every backend that an agent watches has told its own part, and to add the client's sum to any
+/// of these edges would count it several times. It stays with the Service's address if the backends told less than the client: one is not watched.
+fn add_spread(joined: &mut Joined, far: &mut FarEnds<'_, '_>, row: &Spread<'_>, traits: Traits) {
+    let (mut told, mut is_told) = (0_u64, true);
+    for flow in row.flows() {
+        match joined.get_mut(&flow) {
+            Some(tally) => {
+                is_told &= tally.server.is_some();
+                told = told.saturating_add(tally.server.map_or(0, |server| server.opened));
+                tally.dial([service(row.key)].into_iter());
+            }
+            None => is_told = false,
+        }
+    }
+    // One that is over, and known from before, has nothing to tell.
+    let rest = if is_told || told >= row.sum.counters.opened {
+        row.failed()
+    } else {
+        Some(*row.sum)
+    };
+    if let Some(sum) = rest {
+        let flow = Flow {
+            client: row.client,
+            server: far.server(row.key, row.client),
+            port: row.key.port,
+            protocol: row.key.protocol,
+        };
+        add(joined, flow, Side::Client, &sum, traits);
+    }
+}
+
+fn add<'a>(
+    joined: &'a mut Joined,
+    flow: Flow,
+    side: Side,
+    sum: &Sum,
+    traits: Traits,
+) -> &'a mut Tally {
+    let tally = joined
+        .entry(flow)
+        .or_insert_with(|| Tally::starting(sum, traits));
+    tally.add(side, sum, traits);
+    tally
 }
 
 /// Answers who the far end of a row is.
@@ -100,27 +172,32 @@ impl FarEnds<'_, '_> {
     /// Who a client row's connections went to: the sockets at the other end; else who listens there for others; else
     /// who has that address, for a refused connect has no socket at the other end.
     fn server(&mut self, key: &RowKey, local: End) -> End {
-        let (address, port) = (key.remote_addr, Some(key.port));
-        match self.claims.far_end(key) {
+        let pair = Pair::of(key);
+        if is_at_home(key)
+            && *self.claims.servers(&pair) == Claim::Nobody
+            && *self.claims.at(&listener(&pair)) == Claim::Nobody
+        {
+            return self.home(key, local);
+        }
+        self.reached(&pair, local)
+    }
+
+    /// The same for a pair of addresses that `local` is the client's end of.
+    fn reached(&mut self, pair: &Pair, local: End) -> End {
+        let (address, port) = (pair.server, Some(pair.port));
+        match self.claims.servers(pair) {
             Claim::One(end) => return *end,
             Claim::Several(them) => return self.ends.ambiguous(address, port, local, them),
             Claim::Nobody => {}
         }
-        let place = Place {
-            scope: key.scope,
-            address,
-            port: Some((key.port, key.protocol)),
-        };
-        if is_at_home(key) && *self.claims.at(&place) == Claim::Nobody {
-            return self.home(key, local);
-        }
+        let place = listener(pair);
         if let Some(end) = self.places.get(&place) {
             return *end;
         }
         let end = match self.claims.at(&place) {
             Claim::One(end) => *end,
             Claim::Several(them) => self.ends.ambiguous(address, port, local, them),
-            Claim::Nobody => self.owner(key, local),
+            Claim::Nobody => self.owner(pair.scope, address, local),
         };
         self.places.insert(place, end);
         end
@@ -128,18 +205,18 @@ impl FarEnds<'_, '_> {
 
     /// Who a server row's connections came from: the sockets at the other end, else who has that address.
     ///
-    /// `None` when several ends share the client's address (host network, or two containers of a pod): the server
+    /// `None` when several ends share the client's address (host network, masquerading, or two containers of a pod): the server
     /// cannot tell them apart, and each of them has already told its own part exactly. To add the server's sum to any
     /// edge would count it twice, so those edges have no server view.
     fn client(&mut self, key: &RowKey, local: End) -> Option<End> {
         if key.remote_prefix != 0 {
             return Some(self.ends.prefix(key.remote_addr, key.remote_prefix));
         }
-        match self.claims.far_end(key) {
+        match self.claims.clients(&Pair::of(key))? {
             Claim::One(end) => Some(*end),
             Claim::Several(_) => None,
             Claim::Nobody if is_at_home(key) => Some(self.home(key, local)),
-            Claim::Nobody => Some(self.owner(key, local)),
+            Claim::Nobody => Some(self.owner(key.scope, key.remote_addr, local)),
         }
     }
 
@@ -156,8 +233,7 @@ impl FarEnds<'_, '_> {
     }
 
     /// Who has the far end's address, judged by all the rows that were measured there.
-    fn owner(&mut self, key: &RowKey, from: End) -> End {
-        let (scope, address) = (key.scope, key.remote_addr);
+    fn owner(&mut self, scope: u64, address: IpAddr, from: End) -> End {
         let place = Place {
             scope,
             address,
@@ -177,6 +253,15 @@ impl FarEnds<'_, '_> {
     }
 }
 
+/// Where a pair's server listens.
+fn listener(pair: &Pair) -> Place {
+    Place {
+        scope: pair.scope,
+        address: pair.server,
+        port: Some((pair.port, pair.protocol)),
+    }
+}
+
 impl Tally {
     fn starting(sum: &Sum, traits: Traits) -> Self {
         Self {
@@ -185,8 +270,13 @@ impl Tally {
             role_known: false,
             first_seen: sum.first_seen,
             last_seen: sum.last_seen,
+            dialed: BTreeSet::new(),
             traits,
         }
+    }
+
+    fn dial(&mut self, addresses: impl Iterator<Item = SocketAddr>) {
+        self.dialed.extend(addresses);
     }
 
     fn add(&mut self, side: Side, sum: &Sum, traits: Traits) {
@@ -206,13 +296,14 @@ impl Tally {
     pub(super) fn edge(&self, flow: &Flow, ends: &Ends<'_>) -> v1::Edge {
         let (client, server) = (ends.id(flow.client), ends.id(flow.server));
         let protocol = flow.protocol.as_str();
+        let named = self.dialed.iter().take(DIALED_NAMED);
         v1::Edge {
             id: edge_id(client, server, protocol, flow.port),
             client: client.to_owned(),
             server: server.to_owned(),
             protocol: protocol.to_owned(),
             port: u32::from(flow.port),
-            dialed: Vec::new(),
+            dialed: named.map(ToString::to_string).collect(),
             first_seen: Some(to_proto(self.first_seen)),
             last_seen: Some(to_proto(self.last_seen)),
             client_view: self.client.as_ref().map(view),

@@ -2,7 +2,8 @@
 //!
 //! A connection is measured twice where agents see both ends, and the two rows meet here, when a graph is read: nothing
 //! about the far end is decided earlier, so it does not matter which agent reports first, or how late. Two passes over
-//! the rows: [`claims`] notes who was seen where, [`join`] gives every row its far end and adds it up.
+//! the rows: [`claims`] notes who was seen where, [`join`] gives every row its far end and adds it up. Where NAT stands between, rows meet by
+//! what [`translate`] knows.
 
 mod claims;
 mod ends;
@@ -11,6 +12,7 @@ mod gaps;
 mod home;
 mod join;
 mod samples;
+mod translate;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! A batch as it came from the network becomes a checked [`Report`], or says where it is wrong. No input makes it panic.
 
+mod dialed;
 mod flows;
 mod owners;
 mod samples;
@@ -74,9 +75,13 @@ pub fn decode(batch: &v1::Batch, interval_ms: u32) -> Result<Report, BadBatch> {
     check_times(batch)?;
     let owners = Owners::name(&batch.owners, &batch.node)?;
     let overflow = identity::overflow(&batch.node);
-    let rows = match &batch.flows {
-        Some(flows) => flows::rows(flows, &owners, &overflow, &batch.boot_id)?,
-        None => Vec::new(),
+    let (rows, dialed) = match &batch.flows {
+        Some(flows) => {
+            let rows = flows::rows(flows, &owners, &overflow, &batch.boot_id)?;
+            let dialed = dialed::dialed(flows, &rows, &batch.boot_id)?;
+            (rows, dialed)
+        }
+        None => Default::default(),
     };
     let metrics = samples::metrics(&batch.metrics, &owners, batch.to_unix_ms)?;
     let status = batch.status.unwrap_or_default();
@@ -99,6 +104,7 @@ pub fn decode(batch: &v1::Batch, interval_ms: u32) -> Result<Report, BadBatch> {
             owners.entities
         },
         rows,
+        dialed,
         metrics,
     })
 }

@@ -3,8 +3,9 @@ use std::net::IpAddr;
 use prost::Message as _;
 
 use super::*;
-use crate::ingest::limits::{MAX_COUNT, MAX_ROWS};
-use crate::model::{Kind, Protocol, Side};
+use crate::identity;
+use crate::ingest::limits::{MAX_COUNT, MAX_DIALED, MAX_ROWS};
+use crate::model::{Dialed, Kind, Protocol, Side};
 
 /// A service of node n1 that is called by 192.0.2.7 and calls 2001:db8::1.
 pub(crate) fn batch() -> v1::Batch {
@@ -53,6 +54,13 @@ pub(crate) fn batch() -> v1::Batch {
             messages_sent: vec![27, 28],
             messages_received: vec![29, 30],
             own: vec![false, true],
+            dialed: vec![v1::Dialed {
+                row: 1,
+                address: vec![10, 96, 0, 1],
+                port: 53,
+                kind: v1::dialed::Kind::Translated.into(),
+                source: vec![192, 0, 2, 1],
+            }],
         }),
         owners: vec![v1::Owner {
             cgroup_id: 77,
@@ -139,6 +147,22 @@ fn a_good_batch_is_taken_whole() {
     );
     assert_eq!((counts.rtt.0[0], counts.rtt.0[15]), (16, 31));
     assert_eq!(counts.connect.count(), 0, "an agent that does not tell");
+    let translated = Dialed::Translated {
+        to: "10.96.0.1:53".parse().unwrap(),
+        source: Some("192.0.2.1".parse().unwrap()),
+        scope: 0,
+    };
+    assert_eq!(report.dialed, [(1, translated)]);
+    // A proxy in the client's own pod is found in the pod's network only.
+    let mut inside = batch();
+    let dialed = &mut flows(&mut inside).dialed[0];
+    (dialed.address, dialed.source) = (vec![127, 0, 0, 1], Vec::new());
+    let inside = decode(&inside, 0).unwrap().dialed;
+    let expected = identity::scope("boot", 77);
+    assert!(
+        matches!(inside[0].1, Dialed::Translated { scope, .. } if scope == expected),
+        "{inside:?}"
+    );
     assert_eq!(report.metrics[0].0, report.entities[0].id);
     assert_eq!(report.metrics[0].1.cpu_usage_ns, Some(21));
     assert_eq!(report.metrics[0].1.at, 6_000);
@@ -172,7 +196,7 @@ fn flows(batch: &mut v1::Batch) -> &mut v1::FlowColumns {
 
 #[test]
 fn every_mistake_says_where() {
-    let mistakes: [(&str, Spoil); 33] = [
+    let mistakes: [(&str, Spoil); 39] = [
         ("node is empty", |b| b.node.clear()),
         ("node is 254 bytes", |b| b.node = "n".repeat(254)),
         ("node has a control", |b| b.node = "a\nb".into()),
@@ -218,6 +242,24 @@ fn every_mistake_says_where() {
         ("flows.bytes_sent[0] is", |b| {
             flows(b).bytes_sent[0] = MAX_COUNT + 1;
         }),
+        ("flows.dialed.row[0] is 0, a server's", |b| {
+            flows(b).dialed[0].row = 0;
+        }),
+        ("flows.dialed.row[0] is 2, but there are 2", |b| {
+            flows(b).dialed[0].row = 2;
+        }),
+        ("flows.dialed.address[0] is 0 bytes", |b| {
+            flows(b).dialed[0].address.clear();
+        }),
+        ("flows.dialed.port[0] is 65536", |b| {
+            flows(b).dialed[0].port = 65_536;
+        }),
+        ("flows.dialed.kind[0] is 3", |b| {
+            flows(b).dialed[0].kind = 3;
+        }),
+        ("flows.dialed.source[0] is 5 bytes", |b| {
+            flows(b).dialed[0].source = vec![1; 5];
+        }),
         ("owners.cgroup_id[1] 77 is in the list twice", |b| {
             b.owners.push(b.owners[0].clone());
         }),
@@ -241,6 +283,10 @@ fn more_than_the_limits_is_refused() {
             .to_string()
             .contains("1000001")
     );
+    let mut dialed = batch();
+    let one = flows(&mut dialed).dialed[0].clone();
+    flows(&mut dialed).dialed = vec![one; MAX_DIALED + 1];
+    assert_eq!(decode(&dialed, 0).unwrap_err().field, "flows.dialed");
     let mut words = batch();
     words.owners[0].unit = "x".repeat(256);
     let error = decode(&words, 0).unwrap_err();

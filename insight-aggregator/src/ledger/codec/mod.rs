@@ -4,6 +4,7 @@
 //! encoding of their own. The others are protobuf messages that only this room knows.
 
 mod bytes;
+mod dialed;
 mod key;
 mod keys;
 mod message;

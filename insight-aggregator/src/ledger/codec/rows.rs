@@ -1,12 +1,13 @@
 //! The rows of one report: the time that they cover, then row after row, which counts are not zero (bits), those counts, and
-//! the key. Most keys have a number, which mostly is the one after the row before's.
+//! the key. Most keys have a number, which mostly is the one after the row before's. A few rows have dialed addresses after it.
 
 use anyhow::{Context as _, Result, ensure};
 
 use super::bytes::{put_signed, put_varint, take_bytes, take_signed, take_varint};
+use super::dialed::{put_dialed, take_dialed};
 use super::{FULL, VERSION, content};
 use crate::ledger::numbers::KeyNumber;
-use crate::model::{BUCKETS, Counters, Minute, Sum, Times, UnixMs};
+use crate::model::{AllDialed, BUCKETS, Counters, Dialed, Minute, Sum, Times, UnixMs};
 
 /// Kinds of counts: the single ones, then each bucket of the times.
 const COUNTS: usize = 13 + 2 * BUCKETS;
@@ -14,7 +15,10 @@ const COUNTS: usize = 13 + 2 * BUCKETS;
 /// The bit after those of the counts: the key itself follows, with its length.
 const SPELLED: u64 = 1 << COUNTS;
 
-/// A later bit: datagrams follow the counts, sent and received. Few rows have them.
+/// The bit after that: dialed addresses follow the key.
+const DIALED: u64 = SPELLED << 1;
+
+/// The bit after that: datagrams follow the counts, sent and received. Few rows have them.
 const MESSAGES: u64 = SPELLED << 2;
 
 /// The counts in the order of their bits; the usual ones are first. Never change it within a version.
@@ -103,7 +107,12 @@ impl RowWriter {
     }
 
     /// Adds a row.
-    pub(in crate::ledger) fn push(&mut self, key: Named<'_>, counters: &Counters) {
+    pub(in crate::ledger) fn push(
+        &mut self,
+        key: Named<'_>,
+        counters: &Counters,
+        dialed: Option<&AllDialed>,
+    ) {
         if self.values.last().is_none_or(|value| value.len() >= FULL) {
             self.values.push(self.head.clone());
             self.expected = 0;
@@ -120,7 +129,12 @@ impl RowWriter {
             });
         let messages = [counters.messages_sent, counters.messages_received];
         let has_messages = messages != [0; 2];
-        put_varint(to, bits | if has_messages { MESSAGES } else { 0 });
+        let dialed = dialed.filter(|dialed| !dialed.is_empty());
+        let bit = |is_set: bool, bit| if is_set { bit } else { 0 };
+        put_varint(
+            to,
+            bits | bit(has_messages, MESSAGES) | bit(dialed.is_some(), DIALED),
+        );
         for count in counts.into_iter().filter(|count| *count != 0) {
             put_varint(to, count);
         }
@@ -137,6 +151,9 @@ impl RowWriter {
                 to.extend_from_slice(key);
             }
         }
+        if let Some(dialed) = dialed {
+            put_dialed(to, dialed.iter());
+        }
     }
 
     /// The values.
@@ -149,7 +166,7 @@ impl RowWriter {
 pub(in crate::ledger) fn each_row(
     minute: Minute,
     value: &[u8],
-    mut take: impl FnMut(Named<'_>, Sum) -> Result<()>,
+    mut take: impl FnMut(Named<'_>, Sum, Vec<Dialed>) -> Result<()>,
 ) -> Result<()> {
     let mut rest = content(value)?;
     let mut time = || -> Result<UnixMs> {
@@ -163,10 +180,7 @@ pub(in crate::ledger) fn each_row(
     let mut expected = 0_i64;
     while !rest.is_empty() {
         let bits = take_varint(&mut rest)?;
-        ensure!(
-            bits & !(MESSAGES | ((SPELLED << 1) - 1)) == 0,
-            "a row has unknown counts {bits:#x}"
-        );
+        ensure!(bits < MESSAGES << 1, "a row has unknown counts {bits:#x}");
         let mut counts = [0; COUNTS];
         for (index, count) in counts.iter_mut().enumerate() {
             if bits & 1 << index != 0 {
@@ -194,7 +208,11 @@ pub(in crate::ledger) fn each_row(
             first_seen,
             last_seen,
         };
-        take(key, sum)?;
+        let dialed = match bits & DIALED {
+            0 => Vec::new(),
+            _ => take_dialed(&mut rest)?,
+        };
+        take(key, sum, dialed)?;
     }
     Ok(())
 }
@@ -208,7 +226,7 @@ mod tests {
     fn written(rows: &[(Named<'_>, [u64; COUNTS])]) -> Vec<Vec<u8>> {
         let mut writer = RowWriter::new(MINUTE, 120_500, 180_000);
         for (key, counts) in rows {
-            writer.push(*key, &counters(*counts));
+            writer.push(*key, &counters(*counts), None);
         }
         writer.finish()
     }
@@ -217,7 +235,8 @@ mod tests {
     fn assert_read(values: &[Vec<u8>], rows: &[(Named<'_>, [u64; COUNTS])]) {
         let mut expected = rows.iter();
         for value in values {
-            each_row(MINUTE, value, |key, sum| {
+            each_row(MINUTE, value, |key, sum, dialed| {
+                assert_eq!(dialed, []);
                 let (expected, counts) = expected.next().unwrap();
                 assert_eq!((key, sum.counters), (*expected, counters(*counts)));
                 assert_eq!((sum.first_seen, sum.last_seen), (120_500, 180_000));
@@ -261,10 +280,10 @@ mod tests {
             ..counters([3; COUNTS])
         });
         for row in &rows {
-            writer.push(Named::Key(b"key"), row);
+            writer.push(Named::Key(b"key"), row, None);
         }
         let mut read = Vec::new();
-        each_row(MINUTE, &writer.finish()[0], |_, sum| {
+        each_row(MINUTE, &writer.finish()[0], |_, sum, _| {
             read.push(sum.counters);
             Ok(())
         })
@@ -288,6 +307,31 @@ mod tests {
     }
 
     #[test]
+    fn dialed_addresses_follow_their_row() {
+        let dialed = AllDialed::from([
+            Dialed::Asked(([10, 96, 0, 1], 80).into()),
+            Dialed::Asked(([10, 96, 0, 2], 80).into()),
+        ]);
+        let mut writer = RowWriter::new(MINUTE, 120_500, 180_000);
+        let none = AllDialed::new();
+        for (key, dialed) in [
+            (Named::Number(3), &dialed),
+            (Named::Number(4), &none),
+            (Named::Key(b"k"), &dialed),
+        ] {
+            writer.push(key, &counters([1; COUNTS]), Some(dialed));
+        }
+        let value = writer.finish().remove(0);
+        let mut found = Vec::new();
+        each_row(MINUTE, &value, |_, _, dialed| {
+            found.push(AllDialed::from_iter(dialed));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(found, [dialed.clone(), none, dialed]);
+    }
+
+    #[test]
     fn a_usual_row_is_small() {
         let mut counts = [0; COUNTS];
         counts[..4].copy_from_slice(&[3, 3, 900, 70_000]);
@@ -300,7 +344,7 @@ mod tests {
     #[test]
     fn broken_rows_are_errors_that_say_so() {
         let value = written(&[(Named::Key(b"key"), [1; COUNTS])]).remove(0);
-        let read = |value: &[u8]| each_row(MINUTE, value, |_, _| Ok(()));
+        let read = |value: &[u8]| each_row(MINUTE, value, |_, _, _| Ok(()));
         read(&value).unwrap();
         // Behind version and times a value may end.
         for length in (0..value.len()).filter(|length| *length != 6) {
@@ -310,7 +354,7 @@ mod tests {
         let error = read(&newer).unwrap_err().to_string();
         assert!(error.contains("version 9"), "{error}");
         let mut unknown = vec![VERSION, 0, 0];
-        put_varint(&mut unknown, SPELLED << 1);
+        put_varint(&mut unknown, MESSAGES << 1);
         let error = read(&unknown).unwrap_err().to_string();
         assert!(error.contains("unknown counts"), "{error}");
         assert!(read(&[VERSION, 0, 0, 0, 1]).is_err(), "number -1");

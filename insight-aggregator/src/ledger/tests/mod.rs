@@ -85,6 +85,7 @@ fn report(node: &str, sequence: u64, to: UnixMs, rows: &[(RowKey, Counters)]) ->
             stopping: false,
         },
         rows: rows.to_vec(),
+        dialed: Vec::new(),
         entities,
         metrics: Vec::new(),
     }
@@ -95,6 +96,7 @@ fn report(node: &str, sequence: u64, to: UnixMs, rows: &[(RowKey, Counters)]) ->
 fn assert_same(left: &Window, right: &Window) {
     assert_eq!((left.from, left.to), (right.from, right.to));
     assert_eq!(left.rows, right.rows);
+    assert_eq!(left.dialed, right.dialed);
     assert_eq!(left.entities, right.entities);
     assert_eq!(left.metrics, right.metrics);
     assert_eq!(left.coverage, right.coverage);

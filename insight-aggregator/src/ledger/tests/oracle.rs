@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::super::state::SPAN_MINUTES;
 use super::*;
-use crate::model::{EntityId, LOOK_BACK_MS, Sum};
+use crate::model::{Dialed, EntityId, LOOK_BACK_MS, Sum};
 
 /// xorshift64*.
 struct Random(u64);
@@ -96,6 +96,10 @@ fn add(window: &mut Window, minute: Minute, report: &Report) {
         sum.first_seen = sum.first_seen.min(first_seen);
         sum.last_seen = sum.last_seen.max(coverage.to);
     }
+    for (row, dialed) in &report.dialed {
+        let key = report.rows[*row].0.clone();
+        window.dialed.entry(key).or_default().insert(*dialed);
+    }
     for (id, metrics) in &report.metrics {
         let known = window.metrics.entry(id.clone()).or_insert(*metrics);
         if known.at <= metrics.at {
@@ -123,6 +127,13 @@ fn random_report(random: &mut Random, node: u64, sequence: u64, now: UnixMs) -> 
     report.epoch = 1 + sequence / 40;
     if random.below(8) == 0 {
         report.coverage.from -= random.time(5 * MINUTE);
+    }
+    for row in 0..report.rows.len() {
+        if random.below(3) == 0 {
+            let port = random.below(4) as u16;
+            let dialed = Dialed::Asked(([10, 96, 0, 1], port).into());
+            report.dialed.push((row, dialed));
+        }
     }
     for _ in 0..random.below(3) {
         let id = format!("container:{node}-{}", random.below(4));

@@ -5,3 +5,4 @@ mod levels;
 mod shared;
 mod sums;
 mod traits;
+mod translated;
