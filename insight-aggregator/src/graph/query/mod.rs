@@ -79,7 +79,7 @@ impl Query {
             level: level(&query.level)?,
             focus: Some(query.focus.clone()).filter(|focus| !focus.is_empty()),
             hops,
-            without: Traits::parse(&query.without).map_err(|given| hints::without(given))?,
+            without: Traits::parse(&query.without).map_err(hints::without)?,
         })
     }
 }
