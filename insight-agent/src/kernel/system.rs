@@ -63,6 +63,8 @@ struct QueryAttributes {
     programs: u64,
     count: u32,
     padding: u32,
+    /// The last of these is a revision, which some kernels write whatever size they were told (seen on 6.18.15).
+    rest: [u64; 4],
 }
 
 /// Integers in `repr(C)`: any bytes are a value, and there is no padding.
