@@ -48,19 +48,14 @@ pub fn translate(
             "add rule {family} insight services {family} daddr {address} tcp dport {port} {turn}dnat to {backend}\n"
         ));
     }
-    nft(namespace, &script)
+    match namespace {
+        Some(namespace) => namespace.nft(&script),
+        None => nft(&script),
+    }
 }
 
-fn nft(namespace: Option<&Namespace>, script: &str) -> Result<()> {
-    let mut command = match namespace {
-        Some(namespace) => {
-            let mut command = Command::new("ip");
-            command.args(["netns", "exec", namespace.name(), "nft"]);
-            command
-        }
-        None => Command::new("nft"),
-    };
-    let output = command
+fn nft(script: &str) -> Result<()> {
+    let output = Command::new("nft")
         .arg(script)
         .output()
         .context("run `nft`; it is in the package nftables")?;

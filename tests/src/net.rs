@@ -32,11 +32,6 @@ impl Namespace {
         Ok(namespace)
     }
 
-    /// Its name, as `ip netns` has it.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Runs `ip` on this namespace.
     pub fn ip(&self, args: &[&str]) -> Result<()> {
         ip(&[&["-n", &self.name], args].concat())

@@ -121,12 +121,15 @@ impl Claims {
     }
 
     /// Whether the other end says that the connections between the two are Insight's own.
-    pub(super) fn is_own(&self, key: &RowKey) -> bool {
-        !self.own.is_empty() && self.own.contains(&Pair::of(key))
+    pub(super) fn is_own(&self, pair: &Pair) -> bool {
+        !self.own.is_empty() && self.own.contains(pair)
     }
 
-    /// Notes that connections of `end` went this way.
-    pub(super) fn note_way(&mut self, way: &Way, end: End) {
+    /// Notes that connections of a row, which `end` measured, went this way.
+    pub(super) fn note_way(&mut self, way: &Way, key: &RowKey, end: End) {
+        if key.own {
+            self.own.insert(way.pair);
+        }
         if way.is_masked {
             self.masked.insert(way.pair);
         } else {

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::claims::{Claim, Claims, Pair, Place};
 use super::ends::{End, Ends};
 use super::home::{Homes, is_at_home};
-use super::translate::{Spread, asked, service, ways};
+use super::translate::{Spread, Way, asked, service, ways};
 use crate::graph::query::Traits;
 use crate::graph::query::time::to_proto;
 use crate::model::{Counters, Protocol, RowKey, Side, Sum, Times, UnixMs, Window};
@@ -34,9 +34,9 @@ pub(super) struct Tally {
     role_known: bool,
     first_seen: UnixMs,
     last_seen: UnixMs,
-    dialed: BTreeSet<SocketAddr>,
     /// What all its rows are.
     traits: Traits,
+    dialed: BTreeSet<SocketAddr>,
 }
 
 /// All edges.
@@ -50,7 +50,7 @@ pub(super) fn join<'w>(window: &'w Window, without: Traits, ends: &mut Ends<'w>)
         let local = ends.entity(&key.local);
         claims.note(key, local);
         for way in ways(window, key) {
-            claims.note_way(&way, local);
+            claims.note_way(&way, key, local);
         }
         locals.push(local);
     }
@@ -68,9 +68,10 @@ pub(super) fn join<'w>(window: &'w Window, without: Traits, ends: &mut Ends<'w>)
         if sum.counters == Counters::default() {
             continue;
         }
+        let is_own = |way: Way| far.claims.is_own(&way.pair);
         let traits = Traits {
             loopback: key.is_loopback(),
-            own: key.own || far.claims.is_own(key),
+            own: key.own || far.claims.is_own(&Pair::of(key)) || ways(window, key).any(is_own),
         };
         if traits.meet(without) {
             continue;
@@ -79,13 +80,13 @@ pub(super) fn join<'w>(window: &'w Window, without: Traits, ends: &mut Ends<'w>)
             .map(|way| (far.reached(&way.pair, local), way.pair.port))
             .collect();
         if to.len() > 1 {
-            let row = Spread {
+            spread.push(Spread {
                 client: local,
                 key,
                 sum,
+                traits,
                 to,
-            };
-            spread.push((row, traits));
+            });
             continue;
         }
         let way = to.first().copied();
@@ -108,15 +109,15 @@ pub(super) fn join<'w>(window: &'w Window, without: Traits, ends: &mut Ends<'w>)
         tally.dial(way.map(|_| service(key)).into_iter());
         tally.dial(asked(window, key));
     }
-    for (row, traits) in spread {
-        add_spread(&mut joined, &mut far, &row, traits);
+    for row in spread {
+        add_spread(&mut joined, &mut far, &row);
     }
     joined
 }
 
 /// A row of which nobody knows how much went where: every backend that an agent watches has told its own part, and to add the client's sum to any
 /// of these edges would count it several times. It stays with the Service's address if the backends told less than the client: one is not watched.
-fn add_spread(joined: &mut Joined, far: &mut FarEnds<'_, '_>, row: &Spread<'_>, traits: Traits) {
+fn add_spread(joined: &mut Joined, far: &mut FarEnds<'_, '_>, row: &Spread<'_>) {
     let (mut told, mut is_told) = (0_u64, true);
     for flow in row.flows() {
         match joined.get_mut(&flow) {
@@ -141,7 +142,7 @@ fn add_spread(joined: &mut Joined, far: &mut FarEnds<'_, '_>, row: &Spread<'_>, 
             port: row.key.port,
             protocol: row.key.protocol,
         };
-        add(joined, flow, Side::Client, &sum, traits);
+        add(joined, flow, Side::Client, &sum, row.traits);
     }
 }
 
@@ -270,8 +271,8 @@ impl Tally {
             role_known: false,
             first_seen: sum.first_seen,
             last_seen: sum.last_seen,
-            dialed: BTreeSet::new(),
             traits,
+            dialed: BTreeSet::new(),
         }
     }
 

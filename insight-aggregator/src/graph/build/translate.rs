@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use super::claims::Pair;
 use super::ends::End;
 use super::join::Flow;
+use crate::graph::query::Traits;
 use crate::model::{AllDialed, Counters, Dialed, RowKey, Side, Sum, Window};
 
 /// One way that connections of a row went.
@@ -58,6 +59,7 @@ pub(super) struct Spread<'w> {
     pub(super) client: End,
     pub(super) key: &'w RowKey,
     pub(super) sum: &'w Sum,
+    pub(super) traits: Traits,
     pub(super) to: BTreeSet<(End, u16)>,
 }
 

@@ -227,6 +227,22 @@ fn what_was_asked_for_at_the_socket_is_an_attribute() {
     assert_eq!(dialed(&graph), expected);
 }
 
+#[test]
+fn what_is_insights_own_stays_its_own_behind_a_service() {
+    let [a, b, _] = pods();
+    let world = World::new()
+        .client(&a, "10.0.0.1", SERVICE, 7701, counts(3, 30, 300))
+        .own()
+        .server(&b, "10.0.0.2", "10.0.0.1", 17_701, counts(3, 300, 30))
+        .dialed(&a, SERVICE, 7701, &[to("10.0.0.2:17701")]);
+    let graph = world.graph(Level::Workload);
+    assert_eq!(
+        edges(&graph),
+        ["pod:a > pod:b :17701 c 3/30/300 s 3/30/300"]
+    );
+    assert!(graph.edges[0].own);
+}
+
 /// Ways to anywhere, some of them where somebody was seen, for about half of the clients' rows.
 fn translate_at_random(random: &mut Random, world: &mut World) {
     let mut keys: Vec<RowKey> = world.window.rows.keys().cloned().collect();
