@@ -8,9 +8,9 @@ use crate::project::Project;
 /// Arguments of `cargo xtask fuzz`.
 #[derive(clap::Args)]
 #[command(after_help = "\
-A property says what must hold for every input: that a path that was made for a pod names that pod, that an offset is the one that
-the encoder laid out. `cargo xtask test` tries each on a few hundred inputs, always the same. One that fails is shown with the smallest
-input for which it does; write that into a test of its own.
+A property says what must hold for every input: that a path that was made for a pod names that pod, that an offset is the one \
+that the encoder laid out. `cargo xtask test` tries each on a few hundred inputs, always the same. One that fails is shown with \
+the smallest input for which it does; write that into a test of its own.
 
 Examples:
   cargo xtask fuzz                          # 10 seconds for each property

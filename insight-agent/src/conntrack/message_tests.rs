@@ -35,7 +35,7 @@ impl Random {
 }
 
 /// An answer as the kernel builds it: attributes of no interest before, between and behind the tuples.
-fn answer_of(original: &Tuple, reply: &Tuple, sequence: u32) -> Vec<u8> {
+pub(super) fn answer_of(original: &Tuple, reply: &Tuple, sequence: u32) -> Vec<u8> {
     let mut message = request(original, sequence);
     message[4..6].copy_from_slice(&NEW.to_ne_bytes());
     let asked = message.split_off(HEADER + GENERIC);
@@ -55,7 +55,7 @@ fn finished(mut message: Vec<u8>) -> Vec<u8> {
     message
 }
 
-fn error(errno: i32, sequence: u32) -> Vec<u8> {
+pub(super) fn error(errno: i32, sequence: u32) -> Vec<u8> {
     let mut message = vec![0; HEADER];
     message[4..6].copy_from_slice(&ERROR.to_ne_bytes());
     message[8..12].copy_from_slice(&sequence.to_ne_bytes());
