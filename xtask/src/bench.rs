@@ -23,7 +23,7 @@ const PROGRAMS_VARIABLE: &str = "INSIGHT_BIN_DIR";
 /// Builds, and runs the benchmark program as root.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let project = Project::find()?;
-    setup::require(&project, needs::PODS)?;
+    setup::require(&project, needs::HOST)?;
     let root = Root::obtain("the benchmark")?;
     let object = bpf::build(&project)?;
     build::programs(&project, true, Some(&object))?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::crowd::Crowd;
+use super::crowd::{self, Crowd};
 use super::row::{Budget, Row};
 use super::scale::Scale;
 use super::short_connections::top_rate;
@@ -22,12 +22,6 @@ const WANTED_RATE: f64 = 10_000.0;
 
 /// Share of the rate that a machine can do: the rest is idle, as it should be on a node that works.
 const SHARE: f64 = 0.6;
-
-/// Connections to each server port that stay open.
-const PER_PORT: u64 = 5;
-
-/// Server ports of one process; with their connections they are less open files than a process may have anywhere.
-const PORTS_OF_ONE: u16 = 500;
 
 /// The agent's interval: how often it reads, and how often each connection speaks here.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -51,7 +45,7 @@ fn under(sockets: u64, rate: f64, time: Duration) -> Result<Vec<Row>> {
     let world = World::new()?;
     let agent = world.agent(&aggregator)?;
     // Each connection is two sockets.
-    let mut crowds = open(&world, sockets / 2)?;
+    let mut crowds = crowd::open(&world, sockets / 2)?;
     progress(format!("{sockets} sockets are open"));
     let in_all = INTERVAL * WARM_UP + time + INTERVAL;
     let load = Load {
@@ -73,22 +67,6 @@ fn under(sockets: u64, rate: f64, time: Duration) -> Result<Vec<Row>> {
         "only {achieved:.0} of {rate:.0} connections/s came about: this machine has no room for the load"
     );
     watched.rows(sockets, achieved)
-}
-
-/// Connections that stay open, spread over server ports.
-fn open(world: &World, connections: u64) -> Result<Vec<Crowd>> {
-    let mut left = u16::try_from(connections / PER_PORT)?;
-    let mut crowds = Vec::new();
-    while left > 0 {
-        let ports = world.ports(left.min(PORTS_OF_ONE))?;
-        left -= left.min(PORTS_OF_ONE);
-        let mut crowd = Crowd::start(&world.client, &world.server, &ports)?;
-        for _ in 0..PER_PORT {
-            crowd.open(&ports)?;
-        }
-        crowds.push(crowd);
-    }
-    Ok(crowds)
 }
 
 /// Lets each connection speak once, and waits for the rest of the time.
@@ -187,11 +165,6 @@ impl Watched {
                 self.quiet_readout * 1e3,
                 "ms",
             ),
-            Row::new(
-                "  readout, without that traffic, per open socket",
-                self.quiet_readout * 1e6 / sockets as f64,
-                "µs",
-            ),
             Row::new("  agent resident memory", self.resident as f64 / MIB, "MiB")
                 .digits(1)
                 .budget(Budget::Below(30.0)),
@@ -220,11 +193,8 @@ mod tests {
         };
         let rows = watched.rows(5_000, 9_999.6).unwrap();
         let figures: Vec<String> = rows.iter().map(|row| row.cells()[1].clone()).collect();
-        assert_eq!(
-            figures,
-            ["1.25", "3.00", "2.00", "0.40", "10.0", "5.0", "40.0"]
-        );
-        assert_eq!(rows[6].cells()[4], "over");
+        assert_eq!(figures, ["1.25", "3.00", "2.00", "10.0", "5.0", "40.0"]);
+        assert_eq!(rows[5].cells()[4], "over");
         assert!(
             rows[0].what.contains("10000 connections/s"),
             "{}",

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
+use super::contender::client_and_server;
 use super::progress;
 use super::row::{Budget, Row};
 use super::scale::Scale;
-use super::traffic::{Done, Load};
+use super::traffic::Load;
 use super::world::World;
 use crate::product::Aggregator;
-use crate::reader::{Counts, Reader};
+use crate::reader::Counts;
 use crate::wait::eventually;
 
 /// The counts are final after an interval; several pass before they are taken as they are.
@@ -33,11 +34,11 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
             done.tally.connections,
             done.connection_rate()
         ));
-        add(&mut truth, &done_counts(&done));
+        truth += Counts::finished(&done.tally);
         ports.extend(done.ports);
     }
     let counted = eventually(PATIENCE, "all to be counted", || {
-        let counted = counted(&reader, &world, &ports)?;
+        let counted = client_and_server(&reader, &world, &ports)?;
         ensure!(
             counted.iter().all(|view| *view == truth),
             "{counted:?} of {truth:?}"
@@ -49,7 +50,7 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
         Ok(counted) => counted,
         Err(error) => {
             progress(format!("{error:#}"));
-            self::counted(&reader, &world, &ports)?
+            client_and_server(&reader, &world, &ports)?
         }
     };
     let ratio = |what: &str, counted: u64, truth: u64| {
@@ -81,36 +82,6 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
     ])
 }
 
-/// Both views, client's and server's, over all ports.
-fn counted(reader: &Reader, world: &World, ports: &[u16]) -> Result<[Counts; 2]> {
-    let (from, to) = (
-        world.client.container.node_id(),
-        world.server.container.node_id(),
-    );
-    let mut views = [Counts::default(); 2];
-    for edge in reader.grpc.edges("container")? {
-        if edge.client == from && edge.server == to && ports.contains(&edge.port) {
-            let [client, server] = &mut views;
-            add(client, &edge.client_view.context("no client's view")?);
-            add(server, &edge.server_view.context("no server's view")?);
-        }
-    }
-    Ok(views)
-}
-
-fn done_counts(done: &Done) -> Counts {
-    Counts::finished(&done.tally)
-}
-
 fn bytes(counts: &Counts) -> u64 {
     counts.bytes_sent + counts.bytes_received
-}
-
-fn add(sum: &mut Counts, more: &Counts) {
-    sum.opened += more.opened;
-    sum.closed += more.closed;
-    sum.failed += more.failed;
-    sum.active += more.active;
-    sum.bytes_sent += more.bytes_sent;
-    sum.bytes_received += more.bytes_received;
 }

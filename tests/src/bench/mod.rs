@@ -4,6 +4,9 @@
 //! where one cannot be had, the measurement fails and says why.
 
 pub(crate) mod bpf;
+mod conntrack;
+mod contender;
+mod contest;
 mod cpu;
 mod crowd;
 mod datagrams;
@@ -11,8 +14,8 @@ mod fdinfo;
 mod machine;
 mod options;
 mod others;
+mod packet_counter;
 mod random;
-mod ratio;
 mod rounds;
 mod row;
 mod scale;
@@ -27,6 +30,7 @@ mod bpf_message;
 mod completeness;
 mod ingest;
 mod new_edge;
+mod readout;
 mod request_response;
 mod scheduler;
 mod short_connections;
@@ -50,25 +54,25 @@ struct Measurement {
 }
 
 /// All of them, in the order of the table.
-const ALL: [Measurement; 11] = [
+const ALL: [Measurement; 12] = [
     Measurement {
         name: "bpf-connection",
-        about: "BPF time of a TCP connection, both ends, from connect to close",
+        about: "BPF time of a TCP connection, both ends, from connect to close; of a per-packet counter, too",
         run: bpf_connection::run,
     },
     Measurement {
         name: "bpf-message",
-        about: "BPF runs of a message on an open connection",
+        about: "BPF runs and time of a message on an open connection; of a per-packet counter, too",
         run: bpf_message::run,
     },
     Measurement {
         name: "short-connections",
-        about: "short connections a second, with and without the agent",
+        about: "short connections a second: no agent, Insight, a per-packet counter, conntrack",
         run: short_connections::run,
     },
     Measurement {
         name: "request-response",
-        about: "requests a second on open connections, with and without the agent",
+        about: "requests a second on open connections, with the same ones",
         run: request_response::run,
     },
     Measurement {
@@ -85,6 +89,11 @@ const ALL: [Measurement; 11] = [
         name: "completeness",
         about: "counted / true connections and payload bytes, at full speed",
         run: completeness::run,
+    },
+    Measurement {
+        name: "readout",
+        about: "time of one pass over the open sockets, for each of them",
+        run: readout::run,
     },
     Measurement {
         name: "agent",
@@ -112,7 +121,7 @@ const ALL: [Measurement; 11] = [
 pub fn main(args: impl IntoIterator<Item = String>) -> Result<ExitCode> {
     let args: Vec<String> = args.into_iter().collect();
     if let Some((worker, rest)) = args.split_first()
-        && let Some(result) = crowd::work(worker, rest)
+        && let Some(result) = crowd::work(worker, rest).or_else(|| contender::work(worker, rest))
     {
         return result.map(|()| ExitCode::SUCCESS);
     }

@@ -1,9 +1,9 @@
-//! Requests a second on open connections, with and without the agent.
+//! Requests a second on open connections, with each contender.
 
 use anyhow::Result;
 
+use super::contest::Contest;
 use super::progress;
-use super::ratio::Comparison;
 use super::row::Row;
 use super::scale::Scale;
 use super::traffic::Load;
@@ -15,7 +15,7 @@ const CONNECTIONS: u64 = 8;
 /// Requests on each that show how many make a run.
 const PROBE: u64 = 10_000;
 
-/// The least ratio.
+/// The least ratio of Insight.
 pub(super) const FLOOR: f64 = 0.99;
 
 pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
@@ -25,14 +25,16 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
         "{rate:.0} requests/s without an agent; a run has {}",
         load.requests * CONNECTIONS
     ));
-    Comparison {
+    Contest {
         what: &format!("requests on {CONNECTIONS} open connections (64 bytes each way)"),
+        piece: "request",
         unit: "requests/s",
+        load,
         work: load.connections * load.requests,
         floor: FLOOR,
-        pairs: scale.pairs,
+        rounds: scale.bouts,
     }
-    .run(|world| Ok(load.run(world)?.request_rate()))
+    .run()
 }
 
 /// So many requests on each connection.

@@ -6,9 +6,9 @@ use std::time::Duration;
 pub(super) struct Scale {
     /// Runs of which the least disturbed one counts.
     pub(super) rounds: usize,
-    /// Pairs of runs with and without the agent.
-    pub(super) pairs: usize,
-    /// How long one run of such a pair should take. Longer than the agent's interval, so that its work of an interval is in it.
+    /// Rounds in which each contender has a bout.
+    pub(super) bouts: usize,
+    /// How long such a bout should take. Longer than the contenders' interval, so that their work of an interval is in it.
     pub(super) bout: Duration,
     /// Connections of one run.
     pub(super) connections: u64,
@@ -18,6 +18,8 @@ pub(super) struct Scale {
     pub(super) steady: Duration,
     /// Open sockets of each load on the agent.
     pub(super) sockets: &'static [u64],
+    /// Passes of the readout over each number of open sockets.
+    pub(super) passes: usize,
     /// Batches sent to the aggregator by each agent.
     pub(super) batches: u64,
     /// New edges.
@@ -29,23 +31,25 @@ impl Scale {
         match quick {
             false => Self {
                 rounds: 10,
-                pairs: 9,
+                bouts: 9,
                 bout: Duration::from_secs(6),
                 connections: 20_000,
                 messages: 100_000,
                 steady: Duration::from_secs(30),
                 sockets: &[5_000, 50_000],
+                passes: 20,
                 batches: 50,
                 edges: 150,
             },
             true => Self {
                 rounds: 3,
-                pairs: 3,
+                bouts: 3,
                 bout: Duration::from_secs(2),
                 connections: 10_000,
                 messages: 20_000,
                 steady: Duration::from_secs(10),
                 sockets: &[5_000],
+                passes: 8,
                 batches: 50,
                 edges: 30,
             },

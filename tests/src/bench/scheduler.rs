@@ -103,7 +103,7 @@ fn switches(scale: &Scale, agent: &mut Agent) -> Result<Vec<Row>> {
     let trips = (ping_pong(PROBE)? / 2.0 * BOUT.as_secs_f64()) as u64;
     agent.daemon.stop()?;
     let (mut ratios, mut naive, mut rates) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..ROUNDS * scale.pairs {
+    for round in 0..ROUNDS * scale.bouts {
         let mut with = || -> Result<f64> {
             agent.restart()?;
             let rate = ping_pong(trips)?;

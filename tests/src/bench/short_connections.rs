@@ -1,9 +1,10 @@
-//! Short connections a second, with and without the agent.
+//! Short connections a second, with each contender.
 
 use anyhow::Result;
 
+use super::conntrack;
+use super::contest::Contest;
 use super::progress;
-use super::ratio::Comparison;
 use super::row::Row;
 use super::scale::Scale;
 use super::traffic::Load;
@@ -12,24 +13,29 @@ use super::world::World;
 /// Connections that show how many make a run.
 const PROBE: u64 = 20_000;
 
-/// The least ratio.
+/// The least ratio of Insight.
 const FLOOR: f64 = 0.97;
 
 pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
     let rate = top_rate()?;
-    let load = Load::short((rate * scale.bout.as_secs_f64()) as u64);
+    let wanted = (rate * scale.bout.as_secs_f64()) as u64;
+    // The kernel tracks a connection for two minutes, and lets no further ones pass when its table is full.
+    let most = conntrack::room()?.map_or(u64::MAX, |room| room / 10 * 9);
+    let load = Load::short(wanted.min(most));
     progress(format!(
         "{rate:.0} connections/s without an agent; a run has {}",
         load.connections
     ));
-    Comparison {
+    Contest {
         what: "short connections (1 KiB each way)",
+        piece: "connection",
         unit: "connections/s",
+        load,
         work: load.connections,
         floor: FLOOR,
-        pairs: scale.pairs,
+        rounds: scale.bouts,
     }
-    .run(|world| Ok(load.run(world)?.connection_rate()))
+    .run()
 }
 
 /// How many short connections go in a second on this machine, without an agent.

@@ -3,8 +3,8 @@
 use anyhow::{Result, ensure};
 
 use super::bpf::{EmptyProgram, Hook, Statistics, runs_by_program};
+use super::contest::{DISTURBED, SETTLE};
 use super::datagrams::exchange;
-use super::ratio::{DISTURBED, SETTLE};
 use super::request_response::{FLOOR, rate, requests};
 use super::rounds::compare;
 use super::row::{Budget, Row};
@@ -39,7 +39,7 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
         Ok((agent, programs))
     };
     let load = requests((rate(&world)? * scale.bout.as_secs_f64()) as u64 / 8);
-    let tcp = compare(&world, &MODES, scale.pairs, watch, || {
+    let tcp = compare(&world, &MODES, scale.bouts, watch, || {
         let done = load.run(&world)?;
         Ok((done.request_rate(), done.tally.requests))
     })?;
@@ -61,7 +61,7 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
     let (probe, took) = exchange(&world, REQUESTS, false)?;
     let work = (probe.requests as f64 / took.as_secs_f64() * scale.bout.as_secs_f64()) as u64;
     for (connect, kind) in [(false, "unconnected"), (true, "connected")] {
-        let udp = compare(&world, &MODES, scale.pairs, watch, || {
+        let udp = compare(&world, &MODES, scale.bouts, watch, || {
             let (tally, took) = exchange(&world, work, connect)?;
             Ok((tally.requests as f64 / took.as_secs_f64(), tally.requests))
         })?;

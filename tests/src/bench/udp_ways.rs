@@ -102,7 +102,7 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
     let compared = compare(
         &world,
         &names,
-        scale.pairs,
+        scale.bouts,
         |turn| Ok((attach(&world, TAXING[turn])?, Vec::new())),
         || {
             let done = load.run(&world)?;

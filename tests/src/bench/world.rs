@@ -63,7 +63,12 @@ impl World {
 
     /// Starts an agent that counts both pods.
     pub(super) fn agent(&self, aggregator: &Aggregator) -> Result<Agent> {
-        Agent::start_with(aggregator, "bench", &self.root, INTERVAL)
+        self.agent_every(INTERVAL, aggregator)
+    }
+
+    /// Starts one with another interval.
+    pub(super) fn agent_every(&self, interval: &str, aggregator: &Aggregator) -> Result<Agent> {
+        Agent::start_with(aggregator, "bench", &self.root, interval)
     }
 
     /// The same with further flags.

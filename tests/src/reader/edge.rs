@@ -1,5 +1,7 @@
 //! An edge as any reader gets it, in one form, to be compared.
 
+use std::ops::AddAssign;
+
 use anyhow::{Context, Result, ensure};
 use insight_proto::v1;
 use serde_json::Value;
@@ -52,6 +54,17 @@ impl Counts {
             && self.failed >= earlier.failed
             && self.bytes_sent >= earlier.bytes_sent
             && self.bytes_received >= earlier.bytes_received
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.opened += more.opened;
+        self.closed += more.closed;
+        self.failed += more.failed;
+        self.active += more.active;
+        self.bytes_sent += more.bytes_sent;
+        self.bytes_received += more.bytes_received;
     }
 }
 

@@ -96,10 +96,10 @@ const IPROUTE2: Need = Need {
     source: Source::Apt("iproute2"),
 };
 
-/// The tool that makes NAT.
+/// The tool for NAT and connection tracking.
 const NFTABLES: Need = Need {
     name: "nftables",
-    why: "Services of the tests are NAT rules, made by 'nft'",
+    why: "Services of the tests are NAT rules, and benchmarks track connections, by 'nft'",
     sign: Sign::Answers(&["nft", "--version"]),
     source: Source::Apt("nftables"),
 };
@@ -140,9 +140,9 @@ const XZ: Need = Need {
 pub(crate) const BPF: &[&Need] = &[&RUST_SRC, &BPF_LINKER];
 /// For the lint tier.
 pub(crate) const LINT: &[&Need] = &[&CARGO_DENY];
-/// For the demo and the benchmarks.
+/// For the demo.
 pub(crate) const PODS: &[&Need] = &[&RUST_SRC, &BPF_LINKER, &IPROUTE2];
-/// For tests on the real kernel.
+/// For tests on the real kernel, and for the benchmarks.
 pub(crate) const HOST: &[&Need] = &[&RUST_SRC, &BPF_LINKER, &IPROUTE2, &NFTABLES];
 /// For the virtual machines.
 pub(crate) const VM: &[&Need] = &[&QEMU, &BUSYBOX, &KMOD, &XZ, &IPROUTE2];

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
+use super::world::World;
 use crate::load::args::Flags;
 use crate::pod::Pod;
 use crate::process::Process;
@@ -22,6 +23,12 @@ const DIALER: &str = "worker-dialer";
 
 /// Longest wait for an answer of a worker.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Connections to each server port of [`open`].
+const PER_PORT: u64 = 5;
+
+/// Server ports of one process; with their connections they are less open files than a process may have anywhere.
+const PORTS_OF_ONE: u16 = 500;
 
 /// Does a worker's work; `None` if the first word is no worker's.
 pub(super) fn work(worker: &str, rest: &[String]) -> Option<Result<()>> {
@@ -37,6 +44,22 @@ fn flags(rest: &[String]) -> Result<Flags> {
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).context("allow as many open files as may be")?;
     Flags::parse(rest.iter().cloned())
+}
+
+/// Connections that stay open, spread over server ports.
+pub(super) fn open(world: &World, connections: u64) -> Result<Vec<Crowd>> {
+    let mut left = u16::try_from(connections / PER_PORT)?;
+    let mut crowds = Vec::new();
+    while left > 0 {
+        let ports = world.ports(left.min(PORTS_OF_ONE))?;
+        left -= left.min(PORTS_OF_ONE);
+        let mut crowd = Crowd::start(&world.client, &world.server, &ports)?;
+        for _ in 0..PER_PORT {
+            crowd.open(&ports)?;
+        }
+        crowds.push(crowd);
+    }
+    Ok(crowds)
 }
 
 /// A listener on each of some ports in one pod, and connections to them from another.
