@@ -3,10 +3,16 @@
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::ids::suffix;
 use crate::mount::Mount;
-use anyhow::{Context, Result, bail, ensure};
+use crate::wait::eventually;
+
+/// How long an instance may be busy when it is to be removed.
+const REMOVAL: Duration = Duration::from_secs(5);
 
 /// One change of a socket's state that opens or ends a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,8 +104,12 @@ impl Trace {
 impl Drop for Trace {
     fn drop(&mut self) {
         let _ = self.stop();
-        if let Err(error) = fs::remove_dir(&self.instance) {
-            eprintln!("left behind: {}: {error}", self.instance.display());
+        // Another test that starts a process holds our open files until that runs its program.
+        let removed = eventually(REMOVAL, "the instance to be unused", || {
+            Ok(fs::remove_dir(&self.instance)?)
+        });
+        if let Err(error) = removed {
+            eprintln!("left behind: {}: {error:#}", self.instance.display());
         }
     }
 }
