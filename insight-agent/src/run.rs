@@ -2,6 +2,7 @@
 
 mod begin;
 mod collect;
+mod resume;
 mod room;
 mod scope;
 mod session;

@@ -16,7 +16,8 @@ use aya::programs::{BtfTracePoint, CgroupSockAddr};
 use aya::{Btf, Endianness};
 use insight_ebpf::abi::{Address, DIALED_PLACES, DialedKey, FlowKey};
 
-use super::load::{CHANGES, data};
+use super::attach::CHANGES;
+use super::load::data;
 use super::probes::DIALED;
 use super::wire::Wire;
 use super::{Kernel, system};

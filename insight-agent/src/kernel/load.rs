@@ -1,23 +1,19 @@
 //! Loads the programs into the running kernel, each by itself.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use aya::maps::{Array, HashMap, Map, MapData, RingBuf};
-use aya::programs::links::FdLink;
-use aya::programs::{BtfTracePoint, Iter, TracePoint};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 use insight_ebpf::abi::{
-    FlowEntry, FlowKey, LiveSocket, PHASE_BASELINE, PHASE_COUNTING, PHASE_NO_BASELINE,
-    PROTOCOL_TCP, PROTOCOL_UDP, ROLE_CLIENT, ROLE_SERVER, SWITCH_OVERFLOWED, SWITCH_PHASE,
-    Settings,
+    FlowEntry, FlowKey, LiveSocket, PHASE_COUNTING, PROTOCOL_TCP, PROTOCOL_UDP, ROLE_CLIENT,
+    ROLE_SERVER, SWITCH_OVERFLOWED, SWITCH_PHASE, Settings,
 };
 
 use super::connects::{Connects, Dialing};
 use super::evict::Retire;
-use super::probes::{BIRTHS, LIFE, MISSED, READOUT, RETIRE, STEADY};
 use super::readout::Readout;
 use super::tasks::Tasks;
 use super::threads::{self, Charges};
@@ -30,10 +26,7 @@ use super::{Births, Doorbell, Probe, btf, fields, object, pins, system};
 /// most: `TCP_DELACK_MAX`), which holds a socket that its program has closed.
 const CLOSING_TIME: Duration = Duration::from_millis(250);
 
-/// The tracepoint of every change of a TCP socket's state.
-pub(super) const CHANGES: &str = "inet_sock_set_state";
-
-/// The entries of the flow map for what finds no room in it.
+/// The entries of the flow map for what finds no room in it; they take some of its own.
 const CATCH_ALL: [FlowKey; 4] = [
     FlowKey::catch_all(ROLE_CLIENT, PROTOCOL_TCP),
     FlowKey::catch_all(ROLE_SERVER, PROTOCOL_TCP),
@@ -73,7 +66,7 @@ pub struct LoadOptions {
 /// The loaded programs. What is not pinned is detached when it is dropped.
 pub struct Kernel {
     pub(super) ebpf: Ebpf,
-    readout: Option<Readout>,
+    pub(super) readout: Option<Readout>,
     pub(super) retire: Option<Retire>,
     /// The iterator over threads.
     pub(super) waits: Option<OwnedFd>,
@@ -127,10 +120,9 @@ impl Kernel {
             .override_global("SETTINGS", &settings, true)
             .override_global("TASKS", &task_offsets, true)
             .override_global("WAITS_SINCE", &waits_since, true)
-            .map_max_entries("FLOWS", options.max_flows + CATCH_ALL.len() as u32)
-            // Those of entries that were removed are cleared later.
-            .map_max_entries("WATERMARKS", options.max_flows.saturating_mul(2))
-            .map_max_entries("BASELINE", options.max_flows.saturating_mul(2))
+            .map_max_entries("FLOWS", options.max_flows)
+            .map_max_entries("WATERMARKS", options.max_flows)
+            .map_max_entries("BASELINE", options.max_flows)
             // As many flows, most of which have none.
             .map_max_entries("DIALED", options.max_flows)
             .map_max_entries("TURNS", turns.places())
@@ -167,116 +159,6 @@ impl Kernel {
         drop(btf);
         kernel.watch_connects();
         Ok(kernel)
-    }
-
-    fn attach(&mut self, btf: &Btf, options: &LoadOptions, steady: bool) -> Result<()> {
-        let readout = self.attach_readout(btf);
-        if !options.resume {
-            self.add_catch_all()?;
-            // Without a readout there is nobody to take the baseline.
-            self.set_switch(
-                SWITCH_PHASE,
-                if readout.is_ok() {
-                    PHASE_BASELINE
-                } else {
-                    PHASE_NO_BASELINE
-                },
-            )?;
-        }
-        let pin = |name: &str| options.pins.as_ref().map(|folder| folder.join(name));
-        // In this order: the kernel runs them in the order in which they were attached, and each counts what those before it missed.
-        if steady {
-            let attached = match &pin(STEADY.name) {
-                Some(pin) if options.resume => runs_already(pin),
-                pin => self.attach_steady(pin.as_deref()),
-            };
-            self.probes.push(match attached {
-                Ok(()) => STEADY.runs(),
-                Err(error) => STEADY.fails(&error),
-            });
-        }
-        for probe in [LIFE, MISSED] {
-            let attached = match &pin(probe.name) {
-                Some(pin) if options.resume => runs_already(pin),
-                pin => self.attach_tracepoint(probe.name, CHANGES, btf, pin.as_deref()),
-            };
-            self.probes.push(match attached {
-                Ok(()) => probe.runs(),
-                Err(error) => probe.fails(&error),
-            });
-        }
-        self.attach_udp(btf, options);
-        // Not pinned: a new agent walks the tree first.
-        let births = self.attach_tracepoint(BIRTHS.name, "cgroup_mkdir", btf, None);
-        self.probes.push(match births {
-            Ok(()) => BIRTHS.runs(),
-            Err(error) => BIRTHS.fails(&error),
-        });
-        self.probes.push(match Retire::attach(&mut self.ebpf, btf) {
-            Ok(retire) => {
-                self.retire = Some(retire);
-                RETIRE.runs()
-            }
-            Err(error) => RETIRE.fails(&error),
-        });
-        self.probes.push(match readout {
-            Ok(readout) => {
-                self.readout = Some(readout);
-                READOUT.runs()
-            }
-            Err(error) => READOUT.fails(&error),
-        });
-        Ok(())
-    }
-
-    pub(super) fn attach_tracepoint(
-        &mut self,
-        name: &str,
-        hook: &str,
-        btf: &Btf,
-        pin: Option<&Path>,
-    ) -> Result<()> {
-        let program: &mut BtfTracePoint = self
-            .ebpf
-            .program_mut(name)
-            .with_context(|| format!("the BPF object has no program '{name}'"))?
-            .try_into()?;
-        program.load(hook, btf).context("load")?;
-        let link = program.attach().context("attach")?;
-        if let Some(pin) = pin {
-            FdLink::from(program.take_link(link)?)
-                .pin(pin)
-                .with_context(|| format!("pin the link at {}", pin.display()))?;
-        }
-        Ok(())
-    }
-
-    fn attach_steady(&mut self, pin: Option<&Path>) -> Result<()> {
-        let program: &mut TracePoint = self
-            .ebpf
-            .program_mut("steady")
-            .context("the BPF object has no program 'steady'")?
-            .try_into()?;
-        program.load().context("load")?;
-        let link = program
-            .attach("sock", CHANGES)
-            .context("attach; the agent needs /sys/kernel/tracing")?;
-        if let Some(pin) = pin {
-            FdLink::try_from(program.take_link(link)?)?
-                .pin(pin)
-                .with_context(|| format!("pin the link at {}", pin.display()))?;
-        }
-        Ok(())
-    }
-
-    fn attach_readout(&mut self, btf: &Btf) -> Result<Readout> {
-        let program: &mut Iter = self
-            .ebpf
-            .program_mut("readout")
-            .context("the BPF object has no program 'readout'")?
-            .try_into()?;
-        program.load("task_file", btf).context("load")?;
-        Readout::attach(program.fd()?)
     }
 
     /// What runs and what does not.
@@ -375,7 +257,7 @@ impl Kernel {
     }
 
     /// Room for what finds none.
-    fn add_catch_all(&mut self) -> Result<()> {
+    pub(super) fn add_catch_all(&mut self) -> Result<()> {
         let mut flows: HashMap<_, Wire<FlowKey>, Wire<FlowEntry>> =
             self.map_mut("FLOWS")?.try_into()?;
         for key in CATCH_ALL {
@@ -401,15 +283,6 @@ impl Kernel {
             .map(name)
             .with_context(|| format!("the BPF object has no map {name}"))
     }
-}
-
-pub(super) fn runs_already(pin: &Path) -> Result<()> {
-    if !pin.exists() {
-        bail!(
-            "the kernel refused it when counting began; 'insight-agent detach' and a new start try again"
-        );
-    }
-    Ok(())
 }
 
 pub(super) fn data(map: &Map) -> Result<&MapData> {

@@ -1,5 +1,6 @@
 //! The only place that names aya: loads the programs, attaches each by itself, and reads what they counted.
 
+mod attach;
 mod births;
 mod btf;
 #[cfg(test)]

@@ -11,7 +11,8 @@ use aya::programs::{CgroupAttachMode, CgroupSock, CgroupSockAddr};
 use aya::{Btf, Ebpf};
 use insight_ebpf::abi::{Conversation, FlowKey, Talk, UDP_BYTES, UDP_EDGES, UDP_OFF, WINDOW_NS};
 
-use super::load::{data, runs_already};
+use super::attach::runs_already;
+use super::load::data;
 use super::probes::{UDP, UDP_LENGTHS, UDP_RELEASE};
 use super::{Kernel, LoadOptions, Probe, system};
 

@@ -1,10 +1,10 @@
 //! One reading of everything, and the batch it makes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use insight_ebpf::abi::{self, FlowKey, FlowTotals, Missed, State, Watermark};
+use insight_ebpf::abi::{FlowKey, FlowTotals, Missed, State, Watermark};
 use insight_proto::v1::{AgentStatus, Batch};
 use tracing::{info, warn};
 
@@ -12,9 +12,7 @@ use crate::boot;
 use crate::cgroups::{Charges, Sample, Stats, Tree};
 use crate::config::Config;
 use crate::conntrack::Conntrack;
-use crate::flows::{
-    Accounts, Baseline, Columns, Dialed, IdlePolicy, Live, Own, Ranges, translated,
-};
+use crate::flows::{Accounts, Columns, Dialed, IdlePolicy, Live, Own, Ranges, translated};
 use crate::kernel::{Births, Kernel, Probe};
 use crate::status::{Addresses, FlowMap, Status};
 
@@ -39,18 +37,6 @@ fn noted(result: Result<()>) {
     }
 }
 
-/// The baseline of each entry of the flow map.
-fn of_entries(baseline: &Baseline, kernel: &Kernel) -> Result<Vec<(FlowKey, abi::Baseline)>> {
-    let mut of_entries = Vec::new();
-    kernel.closed(|key, entry| {
-        if let Some(moved) = baseline.flows.get(key) {
-            let (born, moved) = (entry.born, *moved);
-            of_entries.push((*key, abi::Baseline { born, moved }));
-        }
-    })?;
-    Ok(of_entries)
-}
-
 /// Keeps some watermarks, and the first error.
 fn keep(kernel: &mut Kernel, marks: &[(FlowKey, Watermark)], kept: &mut Result<()>) {
     if kept.is_ok() {
@@ -59,7 +45,7 @@ fn keep(kernel: &mut Kernel, marks: &[(FlowKey, Watermark)], kept: &mut Result<(
 }
 
 /// What is reported for sure.
-fn settled(born: u64, totals: FlowTotals) -> Watermark {
+pub(super) fn settled(born: u64, totals: FlowTotals) -> Watermark {
     Watermark {
         sequence: 0,
         born,
@@ -76,14 +62,14 @@ pub(super) struct Collector {
     own: Own,
     pub(super) dialed: Dialed,
     pub(super) conntrack: Conntrack,
-    state: State,
+    pub(super) state: State,
     tree: Tree,
     /// None where the paths that the kernel gives are not those below the mount.
     births: Option<Births>,
     stats: Stats,
     charges: Charges,
     samples: Vec<Sample>,
-    from_unix_ms: i64,
+    pub(super) from_unix_ms: i64,
     pub(super) last: Reading,
 }
 
@@ -108,70 +94,6 @@ impl Collector {
             from_unix_ms: boot::now_unix_ms(),
             last: Reading::default(),
         }
-    }
-
-    /// Counting begins; `state` says whose it is.
-    pub(super) fn begin(&mut self, kernel: &mut Kernel, state: State) -> Result<()> {
-        let mut baseline = Baseline::default();
-        kernel.take_baseline(|record| baseline.meet(record))?;
-        self.from_unix_ms = boot::now_unix_ms();
-        let now = self.from_unix_ms.unsigned_abs();
-        let baseline = of_entries(&baseline, kernel)?;
-        kernel.keep_baseline(baseline.iter().map(|(key, moved)| (key, moved)))?;
-        self.state = State {
-            complete: 1,
-            reported_until_ms: now,
-            sequence_until_ms: now,
-            ..state
-        };
-        // Last: from here on there is something to resume.
-        kernel.set_state(&self.state)?;
-        self.accounts = Accounts::begin(baseline);
-        Ok(())
-    }
-
-    /// Counting goes on, as an agent before has left it. What that one has reported is known after [`Self::resume`].
-    pub(super) fn take_over(&mut self, kernel: &Kernel) -> Result<()> {
-        self.state = kernel.state()?;
-        self.accounts = Accounts::begin(kernel.baseline()?);
-        self.dialed.note(&kernel.dialed()?);
-        self.take_over_ranges(kernel)
-    }
-
-    /// Reporting goes on: the aggregator has everything of the agent before up to the batch `durable`. The sequence of the last batch
-    /// that was made.
-    pub(super) fn resume(&mut self, kernel: &mut Kernel, durable: u64) -> Result<u64> {
-        let mut born = HashMap::new();
-        kernel.closed(|key, entry| {
-            born.insert(*key, entry.born);
-        })?;
-        let (mut marks, stale): (Vec<_>, Vec<_>) = kernel
-            .watermarks()?
-            .into_iter()
-            .partition(|(key, mark)| born.get(key) == Some(&mark.born));
-        // Their entries were removed.
-        let stale: Vec<FlowKey> = stale.into_iter().map(|(key, _)| key).collect();
-        kernel.forget(&stale)?;
-        // Its last batch is lost if it is not durable now: it must not seem so when a later one is.
-        let lost = marks.iter_mut().filter(|(_, mark)| mark.sequence > durable);
-        let mended: Vec<_> = lost
-            .map(|(key, mark)| {
-                *mark = settled(mark.born, *mark.reported(durable));
-                (*key, *mark)
-            })
-            .collect();
-        kernel.keep_watermarks(mended.iter().map(|(key, mark)| (key, mark)))?;
-        let reported = marks
-            .iter()
-            .map(|(key, mark)| (*key, mark.born, *mark.reported(durable)));
-        self.accounts.resume(reported);
-        let until = if self.state.sequence <= durable {
-            self.state.sequence_until_ms
-        } else {
-            self.state.reported_until_ms
-        };
-        self.from_unix_ms = until.cast_signed().min(boot::now_unix_ms());
-        Ok(self.state.sequence.max(durable))
     }
 
     /// Shows what the maps take, which follows from `--max-flows`.
