@@ -6,6 +6,8 @@
 pub mod directory;
 pub mod index;
 pub mod object;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use directory::Directory;
 pub use index::{Index, Stored, Watch};

@@ -1,15 +1,37 @@
 //! All objects, and what follows from them.
 
+mod addresses;
+mod answers;
+mod chains;
+mod effects;
+mod members;
 mod occurrences;
+mod pods;
 mod state;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::object::{ApiKind, Object, Occurrence, Text, Texts};
-use crate::model::UnixMs;
+use crate::model::{Protocol, UnixMs};
 
+use addresses::Addresses;
+use chains::Chains;
+use members::Members;
 use occurrences::Occurrences;
+use pods::Pods;
+
+pub use addresses::Holder;
+pub use answers::{Person, ServiceAt};
+pub use chains::WorkloadName;
 pub use state::Watch;
+
+/// How long what is gone is remembered, milliseconds: a day, as long as a node that fell silent is missed.
+const REMEMBERED: i64 = 24 * 3_600_000;
+/// How often the rest is forgotten, milliseconds.
+const SWEEP: i64 = 300_000;
 
 /// An object with what is known of its history here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +45,7 @@ pub struct Stored {
 }
 
 /// Namespace and name.
-type Key = (Text, Text);
+pub type Key = (Text, Text);
 
 /// All objects of the cluster, by kind, namespace and name.
 #[derive(Debug, Default)]
@@ -33,6 +55,12 @@ pub struct Index {
     listings: HashMap<ApiKind, u32>,
     watches: BTreeMap<ApiKind, Watch>,
     occurrences: Occurrences,
+    addresses: Addresses,
+    chains: Chains,
+    members: Members,
+    pods: Pods,
+    node_ports: HashMap<(u16, Protocol), Key>,
+    swept: UnixMs,
     version: u64,
 }
 
@@ -44,40 +72,71 @@ impl Index {
 
     /// Takes an object as it was seen at `at`, in the place of an older one of that name.
     pub fn put(&mut self, object: Object, at: UnixMs) {
-        let listing = self.listings.get(&object.meta.kind).copied().unwrap_or(0);
-        let meta = &object.meta;
-        let key = (Text::clone(&meta.namespace), Text::clone(&meta.name));
-        let of_kind = self.objects.entry(meta.kind.clone()).or_default();
-        if let Some(known) = of_kind.get_mut(&key) {
+        let kind = object.meta.kind.clone();
+        let listing = self.listings.get(&kind).copied().unwrap_or(0);
+        let key = key_of(&object);
+        let known = self.objects.entry(kind).or_default().get_mut(&key);
+        let mut before = None;
+        if let Some(known) = known {
             known.listing = listing;
             if known.object == object {
                 return;
             }
+            if known.object.meta.uid == object.meta.uid {
+                before = Some(known.object.clone());
+            } else {
+                // The deletion of the older one was not heard of.
+                self.remove(&object.meta.kind, &key, at);
+            }
         }
         self.version += 1;
-        of_kind.insert(
-            key,
-            Stored {
-                object,
-                changed: at,
-                listing,
-            },
-        );
+        self.take(&object, before.as_ref(), at);
+        let stored = Stored {
+            object,
+            changed: at,
+            listing,
+        };
+        let of_kind = self.objects.entry(stored.object.meta.kind.clone());
+        of_kind.or_default().insert(key, stored);
+        self.sweep(at);
     }
 
     /// An object was deleted. One of the same name with another UID stays: it is newer.
-    pub fn gone(&mut self, kind: &ApiKind, namespace: &str, name: &str, uid: &str, _at: UnixMs) {
-        let Some(of_kind) = self.objects.get_mut(kind) else {
-            return;
-        };
+    pub fn gone(&mut self, kind: &ApiKind, namespace: &str, name: &str, uid: &str, at: UnixMs) {
         let key = (Text::from(namespace), Text::from(name));
-        if of_kind
-            .get(&key)
-            .is_some_and(|known| &*known.object.meta.uid == uid)
-        {
-            of_kind.remove(&key);
-            self.version += 1;
+        let known = self.objects.get(kind).and_then(|known| known.get(&key));
+        if known.is_some_and(|known| &*known.object.meta.uid == uid) {
+            self.remove(kind, &key, at);
         }
+    }
+
+    fn remove(&mut self, kind: &ApiKind, key: &Key, at: UnixMs) {
+        let of_kind = self.objects.get_mut(kind);
+        if let Some(stored) = of_kind.and_then(|of_kind| of_kind.remove(key)) {
+            self.version += 1;
+            self.let_go(stored.object, at);
+        }
+    }
+
+    fn sweep(&mut self, now: UnixMs) {
+        if now - self.swept < SWEEP {
+            return;
+        }
+        self.swept = now;
+        let before = now - REMEMBERED;
+        self.addresses.forget(before);
+        self.members.forget(before);
+        self.pods.forget(before);
+        let living = self.objects.values().flat_map(BTreeMap::values);
+        let objects = living
+            .map(|stored| &stored.object)
+            .chain(self.pods.all_gone());
+        let owners = objects.flat_map(|object| {
+            let above = object.meta.controller.as_ref();
+            above.map(|owner| Text::clone(&owner.uid))
+        });
+        self.chains.forget(owners);
+        self.texts.sweep();
     }
 
     /// All objects of a kind are about to be put again.
@@ -88,17 +147,13 @@ impl Index {
     /// All objects of a kind have been put since the listing started: the others are gone.
     pub fn list_ended(&mut self, kind: &ApiKind, at: UnixMs) {
         let listing = self.listings.get(kind).copied().unwrap_or(0);
-        let gone: Vec<(Key, Text)> = self
+        let gone: Vec<Key> = self
             .of_kind(kind)
             .filter(|stored| stored.listing != listing)
-            .map(|stored| {
-                let meta = &stored.object.meta;
-                let key = (Text::clone(&meta.namespace), Text::clone(&meta.name));
-                (key, Text::clone(&meta.uid))
-            })
+            .map(|stored| key_of(&stored.object))
             .collect();
-        for ((namespace, name), uid) in gone {
-            self.gone(kind, &namespace, &name, &uid, at);
+        for key in gone {
+            self.remove(kind, &key, at);
         }
     }
 
@@ -148,4 +203,9 @@ impl Index {
     pub fn occurrences(&self) -> impl Iterator<Item = &Occurrence> {
         self.occurrences.iter()
     }
+}
+
+fn key_of(object: &Object) -> Key {
+    let meta = &object.meta;
+    (Text::clone(&meta.namespace), Text::clone(&meta.name))
 }

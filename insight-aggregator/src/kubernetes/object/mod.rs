@@ -48,3 +48,29 @@ pub enum Body {
     /// Metadata only.
     Plain,
 }
+
+impl Object {
+    /// The pod that it is.
+    pub fn pod(&self) -> Option<&Pod> {
+        match &self.body {
+            Body::Pod(pod) => Some(pod),
+            _ => None,
+        }
+    }
+
+    /// The Service that it is.
+    pub fn service(&self) -> Option<&Service> {
+        match &self.body {
+            Body::Service(service) => Some(service),
+            _ => None,
+        }
+    }
+
+    /// The node that it is.
+    pub fn node(&self) -> Option<&Node> {
+        match &self.body {
+            Body::Node(node) => Some(node),
+            _ => None,
+        }
+    }
+}
