@@ -9,9 +9,10 @@ use tokio::sync::Semaphore;
 
 use super::edge::only_edge;
 use super::stats::ApiStats;
-use crate::graph::{self, Query, QueryError};
+use crate::graph::{self, Query, QueryError, Range};
+use crate::kubernetes::Directory;
 use crate::ledger::Ledger;
-use crate::model::{Level, Window};
+use crate::model::{Eras, Level, Window};
 
 /// Why there is no graph.
 #[derive(Clone, Debug)]
@@ -43,6 +44,7 @@ impl std::error::Error for ReadError {}
 #[derive(Clone)]
 pub struct Reader {
     ledger: Arc<Ledger>,
+    directory: Directory,
     stats: Arc<ApiStats>,
     /// Graphs that are made at the same time: each is one busy core and one window in memory.
     at_once: Arc<Semaphore>,
@@ -50,10 +52,11 @@ pub struct Reader {
 
 impl Reader {
     /// A reader that makes at most one graph a core at the same time.
-    pub fn new(ledger: Arc<Ledger>, stats: Arc<ApiStats>) -> Self {
+    pub fn new(ledger: Arc<Ledger>, directory: Directory, stats: Arc<ApiStats>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             ledger,
+            directory,
             stats,
             at_once: Arc::new(Semaphore::new(cores)),
         }
@@ -62,6 +65,11 @@ impl Reader {
     /// What is durable.
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+
+    /// What Kubernetes says.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     /// What is counted.
@@ -94,7 +102,8 @@ impl Reader {
         id: &str,
     ) -> Result<Option<v1::Graph>, ReadError> {
         let started = Instant::now();
-        let window = window_of(&self.ledger, query)?;
+        let window = window_of(&self.ledger, &self.directory, query)?;
+        let index = self.directory.read();
         let mut wrong = None;
         let mut is_right = false;
         for &level in levels {
@@ -102,7 +111,7 @@ impl Reader {
                 level,
                 ..query.clone()
             };
-            match graph::build(&window, &query).map(|graph| only_edge(graph, id)) {
+            match graph::build(&window, &query, &index).map(|graph| only_edge(graph, id)) {
                 Ok(None) => is_right = true,
                 Ok(found) => {
                     self.stats.builds.add(started.elapsed());
@@ -149,19 +158,26 @@ impl Reader {
 
     fn build(&self, query: &Query) -> Result<v1::Graph, ReadError> {
         let started = Instant::now();
-        let graph = graph_of(&self.ledger, query);
+        let graph = graph_of(&self.ledger, &self.directory, query);
         self.stats.builds.add(started.elapsed());
         graph
     }
 }
 
 /// The graph that `query` asks for. Blocks.
-pub fn graph_of(ledger: &Ledger, query: &Query) -> Result<v1::Graph, ReadError> {
-    Ok(graph::build(&window_of(ledger, query)?, query)?)
+pub fn graph_of(
+    ledger: &Ledger,
+    directory: &Directory,
+    query: &Query,
+) -> Result<v1::Graph, ReadError> {
+    let window = window_of(ledger, directory, query)?;
+    Ok(graph::build(&window, query, &directory.read())?)
 }
 
-fn window_of(ledger: &Ledger, query: &Query) -> Result<Window, ReadError> {
+fn window_of(ledger: &Ledger, directory: &Directory, query: &Query) -> Result<Window, ReadError> {
+    let Range { from, to } = query.range;
+    let eras = Eras::new(directory.read().changes_of_addresses(from, to));
     ledger
-        .window(query.range.from, query.range.to)
+        .window_of(from, to, &eras)
         .map_err(|error| ReadError::Failed(format!("{error:#}")))
 }

@@ -11,6 +11,7 @@ use super::args::ServeArgs;
 use super::config::Config;
 use super::failure::Failure;
 use super::log;
+use crate::kubernetes::Directory;
 use crate::ledger::Ledger;
 use crate::model::now_ms;
 use crate::server::{PortTaken, Server};
@@ -51,9 +52,15 @@ async fn serve(config: Config) -> Result<(), Failure> {
     .await
     .unwrap_or_else(|error| Err(error.into()))
     .map_err(|error| store_failure(&error))?;
-    let server = Server::start(ledger, config.grpc, config.http, asked(&config))
-        .await
-        .map_err(|error| start_failure(&error))?;
+    let server = Server::start(
+        ledger,
+        config.grpc,
+        config.http,
+        asked(&config),
+        Directory::default(),
+    )
+    .await
+    .map_err(|error| start_failure(&error))?;
     tracing::info!(
         grpc = %server.grpc,
         http = %server.http,

@@ -1,11 +1,13 @@
 //! Small worlds to make graphs of, and graphs in one line an edge.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use insight_proto::v1;
 
 use super::{Query, Range, Traits, build};
 use crate::identity::{entity, scope_of};
+use crate::kubernetes::Index;
 use crate::model::{
     Counters, Dialed, Entity, Level, Minute, Protocol, RowKey, Side, Sum, UnixMs, Window,
 };
@@ -60,10 +62,20 @@ pub(super) fn refused(failed_refused: u64) -> Counters {
     }
 }
 
+/// Packets went here.
+pub(super) fn to(address: &str) -> Dialed {
+    Dialed::Translated {
+        to: address.parse().unwrap(),
+        source: None,
+        scope: 0,
+    }
+}
+
 /// A window that is filled row by row.
 #[derive(Clone)]
 pub(super) struct World {
     pub(super) window: Window,
+    pub(super) index: Arc<Index>,
 }
 
 impl World {
@@ -73,7 +85,16 @@ impl World {
             to: END,
             ..Window::default()
         };
-        Self { window }
+        Self {
+            window,
+            index: Arc::default(),
+        }
+    }
+
+    /// What Kubernetes says.
+    pub(super) fn knowing(mut self, index: Index) -> Self {
+        self.index = Arc::new(index);
+        self
     }
 
     /// `who` called `remote` on `port`.
@@ -133,6 +154,7 @@ impl World {
             // One boot and one namespace a node.
             scope: scope_of(local_addr, remote_addr, &who.node, 1),
             own: false,
+            era: 0,
         };
         let sum = Sum {
             counters,
@@ -170,7 +192,7 @@ impl World {
     }
 
     pub(super) fn graph(&self, level: Level) -> v1::Graph {
-        build(&self.window, &query(level)).unwrap()
+        build(&self.window, &query(level), &self.index).unwrap()
     }
 
     /// The workload graph's edges, each in one line.

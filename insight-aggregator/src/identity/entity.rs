@@ -17,19 +17,19 @@ const SHORT_POD: usize = 8;
 pub fn entity(owner: &Owner, node: &str) -> Entity {
     let (id, kind, name) = container_level(owner, node);
     let id: EntityId = Arc::from(id);
-    let (workload, workload_kind, workload_name) = if owner.pod_uid.is_empty() {
+    let (pod, pod_kind, pod_name) = if owner.pod_uid.is_empty() {
         (Arc::clone(&id), kind, name.clone())
     } else {
         let id = Arc::from(format!("pod:{}", owner.pod_uid));
-        (id, Kind::Pod, pod_name(&owner.pod_uid))
+        (id, Kind::Pod, name_of_pod(&owner.pod_uid))
     };
     Entity {
         id,
         kind,
         name,
-        workload,
-        workload_kind,
-        workload_name,
+        pod,
+        pod_kind,
+        pod_name,
         namespace: String::new(),
         node: node.to_owned(),
         labels: labels(owner),
@@ -44,9 +44,9 @@ pub fn overflow(node: &str) -> Entity {
         id: Arc::clone(&id),
         kind: Kind::Overflow,
         name: name.clone(),
-        workload: id,
-        workload_kind: Kind::Overflow,
-        workload_name: name,
+        pod: id,
+        pod_kind: Kind::Overflow,
+        pod_name: name,
         namespace: String::new(),
         node: node.to_owned(),
         labels: BTreeMap::new(),
@@ -65,7 +65,7 @@ fn container_level(owner: &Owner, node: &str) -> (String, Kind, String) {
         )
     } else if !owner.pod_uid.is_empty() {
         let id = format!("pod:{}", owner.pod_uid);
-        (id, Kind::Pod, pod_name(&owner.pod_uid))
+        (id, Kind::Pod, name_of_pod(&owner.pod_uid))
     } else if !owner.unit.is_empty() {
         let id = format!("unit:{node}/{}", owner.unit);
         (id, Kind::Unit, owner.unit.clone())
@@ -96,7 +96,7 @@ fn cgroup_process_name(process: &str, place: &str) -> String {
     }
 }
 
-fn pod_name(uid: &str) -> String {
+fn name_of_pod(uid: &str) -> String {
     format!("pod {}…", head(uid, SHORT_POD))
 }
 
@@ -149,9 +149,9 @@ mod tests {
             entity.id.to_string(),
             entity.kind.as_str().to_owned(),
             entity.name,
-            entity.workload.to_string(),
-            entity.workload_kind.as_str().to_owned(),
-            entity.workload_name,
+            entity.pod.to_string(),
+            entity.pod_kind.as_str().to_owned(),
+            entity.pod_name,
         ]
     }
 

@@ -10,4 +10,4 @@ pub mod object;
 pub(crate) mod testing;
 
 pub use directory::Directory;
-pub use index::{Index, Stored, Watch};
+pub use index::{Index, Stored, Watch, WorkloadName};

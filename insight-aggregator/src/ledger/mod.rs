@@ -25,7 +25,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tokio::sync::watch;
 
-use crate::model::{Report, UnixMs, Window, now_ms};
+use crate::model::{Eras, Report, UnixMs, Window, now_ms};
 use crate::store::Store;
 
 pub use stats::{Counts, Stats};
@@ -114,18 +114,29 @@ impl Ledger {
 
     /// Everything known of a time range, which is widened to full minutes; `to` is never later than now.
     pub fn window(&self, from: UnixMs, to: UnixMs) -> Result<Window> {
+        self.window_of(from, to, &Eras::default())
+    }
+
+    /// The same, with rows kept apart where an address changed hands.
+    pub fn window_of(&self, from: UnixMs, to: UnixMs, eras: &Eras) -> Result<Window> {
         let now = now_ms();
         // Windows are dropped whole: what of them is older than the retention is not shown any more.
         let kept_from = now.saturating_sub(self.retention);
-        let mut window = self.window_at(from.max(kept_from), to, now)?;
+        let mut window = self.window_in(from.max(kept_from), to, now, eras)?;
         window.before.retain(|_, report| report.to > kept_from);
         Ok(window)
     }
 
     /// See [`Self::window`].
+    #[cfg(test)]
     fn window_at(&self, from: UnixMs, to: UnixMs, now: UnixMs) -> Result<Window> {
+        self.window_in(from, to, now, &Eras::default())
+    }
+
+    /// See [`Self::window_of`].
+    fn window_in(&self, from: UnixMs, to: UnixMs, now: UnixMs, eras: &Eras) -> Result<Window> {
         let range = window::Range::new(from, to);
-        let mut recent = window::Builder::default();
+        let mut recent = window::Builder::new(eras);
         // Memory and where it starts belong together; the store is read without holding up commits.
         let (oldest_in_memory, oldest_span, earlier) = {
             let state = self.read();
@@ -133,7 +144,7 @@ impl Ledger {
             let earlier = state.earlier_than(range.first);
             (state.floor, span_of(state.floor), earlier)
         };
-        let mut builder = window::Builder::default();
+        let mut builder = window::Builder::new(eras);
         let mut known = Known::default();
         let stored = Stored(&*self.store);
         let spans: Vec<_> = match range.first < oldest_in_memory {
@@ -142,7 +153,7 @@ impl Ledger {
         };
         for minute in range.minutes_of(&spans, oldest_in_memory) {
             let cells = stored.minute(minute, &mut known)?;
-            builder.add_minute(&cells, known.keys_of(span_of(minute)));
+            builder.add_minute(minute, &cells, known.keys_of(span_of(minute)));
         }
         builder.append(recent);
         builder.before = match earlier {

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::earlier::Earlier;
-use super::map::RowMap;
+use super::map::{RowHash, RowMap};
 use super::numbers::{HashedKey, Numbers};
 use super::rows::{CellMap, add_cell};
 use super::state::{Cells, State, minutes_of, note_dialed, span_of};
 use crate::model::{
-    AllDialed, Coverage, Entity, EntityId, Metrics, Minute, RowKey, UnixMs, Window,
+    AllDialed, Coverage, Entity, EntityId, Eras, Metrics, Minute, RowKey, UnixMs, Window,
 };
 use crate::store::WindowId;
 
@@ -80,6 +80,8 @@ impl Range {
 /// Collects minutes, oldest first, and then the names of what is in them, newest first.
 #[derive(Default)]
 pub(super) struct Builder {
+    /// Which rows are kept apart.
+    eras: Eras,
     rows: CellMap,
     dialed: RowMap<AllDialed>,
     metrics: HashMap<EntityId, Metrics>,
@@ -90,11 +92,19 @@ pub(super) struct Builder {
 }
 
 impl Builder {
+    /// Nothing yet; rows at both sides of a change of hands will be kept apart.
+    pub(super) fn new(eras: &Eras) -> Self {
+        Self {
+            eras: eras.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Adds what memory holds of the range.
     pub(super) fn add_memory(&mut self, state: &State, range: Range) {
         for (minute, cells) in state.minutes.range(range.first..=range.last) {
             let numbers = state.numbers.get(&span_of(*minute));
-            self.add_minute(cells, numbers.map_or(&[], Numbers::keys));
+            self.add_minute(*minute, cells, numbers.map_or(&[], Numbers::keys));
         }
         // Rows that are older than memory may be of entities that only memory has.
         let all = range.first < state.floor;
@@ -111,11 +121,20 @@ impl Builder {
     }
 
     /// Adds a minute that is later than those before, with the keys that its numbers stand for.
-    pub(super) fn add_minute(&mut self, cells: &Cells, keys: &[HashedKey]) {
+    pub(super) fn add_minute(&mut self, minute: Minute, cells: &Cells, keys: &[HashedKey]) {
+        let mut apart: RowMap<RowHash> = RowMap::default();
         for (hash, key, sum) in cells.rows.iter(keys) {
-            add_cell(&mut self.rows, hash, key, sum);
+            match self.eras.of(key, minute) {
+                0 => add_cell(&mut self.rows, hash, key, sum),
+                era => {
+                    let (of_era, key) = in_era(hash, key, era);
+                    apart.insert(hash, of_era);
+                    add_cell(&mut self.rows, of_era, &key, sum);
+                }
+            }
         }
         for (hash, dialed) in &cells.dialed {
+            let hash = apart.get(hash).unwrap_or(hash);
             note_dialed(&mut self.dialed, *hash, dialed);
         }
         for (id, sample) in &cells.metrics {
@@ -211,6 +230,7 @@ impl Builder {
             from,
             to,
             rows,
+            eras: self.eras,
             dialed,
             entities,
             metrics: self.metrics,
@@ -218,4 +238,11 @@ impl Builder {
             before: self.before.by_node(),
         }
     }
+}
+
+/// A row's key and its hash in another part of the range.
+fn in_era(hash: RowHash, key: &RowKey, era: u16) -> (RowHash, Arc<RowKey>) {
+    let key = RowKey { era, ..key.clone() };
+    // The hash is a good one, so adding to it gives no other row's.
+    (hash.wrapping_add(u128::from(era)), Arc::new(key))
 }

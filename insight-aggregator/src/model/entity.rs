@@ -59,33 +59,53 @@ impl Kind {
     }
 }
 
-/// How finely the graph tells ends apart.
+/// How finely the graph tells ends apart, finest first. What is not part of anything at a level is itself there: a unit at every level below its node's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Level {
     /// Every container, unit and cgroup by itself.
     Container,
     /// A pod's containers together.
+    Pod,
+    /// The pods together that one Deployment, StatefulSet, CronJob or other object stands for.
     #[default]
     Workload,
+    /// The pods together that stand behind a Service.
+    Service,
+    /// Everything of a Kubernetes namespace together; what is in none stays with its node.
+    Namespace,
     /// Everything on a node together.
     Node,
+    /// Everything in a zone together.
+    Zone,
 }
 
 impl Level {
     /// All levels, finest first.
-    pub const ALL: [Self; 3] = [Self::Container, Self::Workload, Self::Node];
+    pub const ALL: [Self; 7] = [
+        Self::Container,
+        Self::Pod,
+        Self::Workload,
+        Self::Service,
+        Self::Namespace,
+        Self::Node,
+        Self::Zone,
+    ];
 
     /// Its name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Container => "container",
+            Self::Pod => "pod",
             Self::Workload => "workload",
+            Self::Service => "service",
+            Self::Namespace => "namespace",
             Self::Node => "node",
+            Self::Zone => "zone",
         }
     }
 }
 
-/// One end of flows at container level, with what the coarser levels need.
+/// One end of flows at container level, as its agent tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entity {
     /// Its id at container level.
@@ -94,12 +114,12 @@ pub struct Entity {
     pub kind: Kind,
     /// For people.
     pub name: String,
-    /// Id at workload level: the pod's, or `id` again.
-    pub workload: EntityId,
-    /// Kind at workload level.
-    pub workload_kind: Kind,
-    /// For people, at workload level.
-    pub workload_name: String,
+    /// Id at pod level: the pod's, or `id` again.
+    pub pod: EntityId,
+    /// Kind at pod level.
+    pub pod_kind: Kind,
+    /// For people, at pod level.
+    pub pod_name: String,
     /// Kubernetes namespace; empty when unknown.
     pub namespace: String,
     /// Name of the node whose agent saw it.

@@ -3,6 +3,7 @@
 mod counters;
 mod dialed;
 mod entity;
+mod eras;
 mod report;
 mod row;
 mod time;
@@ -12,6 +13,7 @@ mod window;
 pub use counters::Counters;
 pub use dialed::{AllDialed, Dialed, MAX_DIALED, add_dialed};
 pub use entity::{Entity, EntityId, Kind, Level};
+pub use eras::Eras;
 pub use report::{Coverage, Metrics, Report};
 pub use row::{Protocol, RowKey, Side, Sum};
 pub use time::{Minute, UnixMs, now_ms};

@@ -70,6 +70,8 @@ pub struct RowKey {
     pub scope: u64,
     /// Whether it is Insight's own: an agent's connections to its aggregator, or others' to the agent.
     pub own: bool,
+    /// Tells rows of a [`Window`](super::Window) apart between whose times an address changed hands, see [`Eras`](super::Eras); not kept.
+    pub era: u16,
 }
 
 impl RowKey {

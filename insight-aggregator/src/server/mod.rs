@@ -32,6 +32,7 @@ use crate::ingest::committer::Committer;
 use crate::ingest::limits::MAX_MESSAGE_BYTES;
 use crate::ingest::service::AgentApi;
 use crate::ingest::stats::IngestStats;
+use crate::kubernetes::Directory;
 use crate::ledger::Ledger;
 
 /// How often the other end of a quiet connection is asked whether it is there, so that a node that lost power leaves its
@@ -61,7 +62,7 @@ pub struct Server {
 
 impl Server {
     /// Starts everything over an open ledger and waits until both addresses are listened to. Port 0 takes a free one. `asked` is
-    /// sent to every agent, with what is durable of it.
+    /// sent to every agent, with what is durable of it. `directory` names what they report.
     ///
     /// Errors: [`PortTaken`], or what else is wrong with an address.
     pub async fn start(
@@ -69,6 +70,7 @@ impl Server {
         grpc: SocketAddr,
         http: SocketAddr,
         asked: v1::AgentConfig,
+        directory: Directory,
     ) -> Result<Self> {
         let grpc_listener = addresses::listen("grpc", grpc).await?;
         let http_listener = addresses::listen("http", http).await?;
@@ -84,8 +86,14 @@ impl Server {
         let stop_retention = CancellationToken::new();
         let retention = tokio::spawn(retention::run(ledger.clone(), stop_retention.clone()));
 
-        let reader = Reader::new(ledger.clone(), stats.clone());
-        let feeds = Feeds::new(ledger.clone(), stats, stop.clone(), serving.clone());
+        let reader = Reader::new(ledger.clone(), directory.clone(), stats.clone());
+        let feeds = Feeds::new(
+            ledger.clone(),
+            directory,
+            stats,
+            stop.clone(),
+            serving.clone(),
+        );
         let agent_api = AgentApi {
             ledger,
             committer: committer.clone(),

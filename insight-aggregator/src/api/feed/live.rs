@@ -11,6 +11,7 @@ use super::token::Token;
 use super::{Part, Shared};
 use crate::api::reader::{ReadError, graph_of};
 use crate::graph;
+use crate::kubernetes::Directory;
 use crate::ledger::Ledger;
 
 /// How long the first change waits for others that come with it, such as the other end's report.
@@ -100,14 +101,17 @@ impl Feed {
     /// Makes versions while somebody reads.
     async fn follow(&self, shared: &Shared) {
         let mut changes = shared.ledger.changes();
+        let mut names = shared.directory.changes();
         while self.has_subscribers() {
             changes.mark_unchanged();
+            names.mark_unchanged();
             let Some(pause) = self.renew(shared).await else {
                 return;
             };
             let earliest = Instant::now() + pause;
             tokio::select! {
                 () = changed(&mut changes) => tokio::time::sleep(GATHER).await,
+                () = changed(&mut names) => tokio::time::sleep(GATHER).await,
                 () = tokio::time::sleep(REFRESH) => {}
                 () = self.newest.closed() => return,
             }
@@ -118,10 +122,12 @@ impl Feed {
     /// Makes a version and publishes it; the pause it has earned, or nothing if this feed's tasks cannot go on.
     async fn renew(&self, shared: &Shared) -> Option<Duration> {
         let before = self.history().newest().cloned();
-        let (ledger, part) = (shared.ledger.clone(), self.part.clone());
+        let (ledger, directory) = (shared.ledger.clone(), shared.directory.clone());
+        let part = self.part.clone();
         let turn = shared.builds.acquire().await.ok()?;
         let started = Instant::now();
-        let made = tokio::task::spawn_blocking(move || make(&ledger, &part, before)).await;
+        let made =
+            tokio::task::spawn_blocking(move || make(&ledger, &directory, &part, before)).await;
         drop(turn);
         let spent = started.elapsed();
         shared.stats.feed_builds.add(spent);
@@ -156,10 +162,10 @@ impl Feed {
     }
 }
 
-/// Waits for the next commit.
+/// Waits for the next commit, or change of what Kubernetes says.
 async fn changed(changes: &mut watch::Receiver<u64>) {
     if changes.changed().await.is_err() {
-        // The ledger is gone, and there will be none.
+        // Who makes them is gone, and there will be none.
         std::future::pending::<()>().await;
     }
 }
@@ -167,10 +173,11 @@ async fn changed(changes: &mut watch::Receiver<u64>) {
 /// The graph as it is now: the version before again if nothing changed. Blocks.
 fn make(
     ledger: &Ledger,
+    directory: &Directory,
     part: &Part,
     before: Option<Arc<Version>>,
 ) -> Result<Arc<Version>, ReadError> {
-    let graph = graph_of(ledger, &part.query())?;
+    let graph = graph_of(ledger, directory, &part.query())?;
     let Some(before) = before else {
         return Ok(Arc::new(Version {
             number: 1,

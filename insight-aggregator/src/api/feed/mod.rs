@@ -21,6 +21,7 @@ use self::live::Feed;
 pub use self::subscriber::{SLOW, Subscriber};
 use super::stats::ApiStats;
 use crate::graph::{Query, Range, Traits};
+use crate::kubernetes::Directory;
 use crate::ledger::Ledger;
 use crate::model::{Level, now_ms};
 
@@ -70,6 +71,7 @@ pub struct Feeds {
 
 struct Shared {
     ledger: Arc<Ledger>,
+    directory: Directory,
     stats: Arc<ApiStats>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -82,12 +84,14 @@ impl Feeds {
     /// No feed yet. Tasks end when `stop` is cancelled.
     pub fn new(
         ledger: Arc<Ledger>,
+        directory: Directory,
         stats: Arc<ApiStats>,
         stop: CancellationToken,
         tasks: TaskTracker,
     ) -> Self {
         let shared = Shared {
             ledger,
+            directory,
             stats,
             stop,
             tasks,

@@ -178,7 +178,7 @@ const CPU_PERIOD: f64 = 100_000.0;
 fn labels(entity: &Entity) -> [(&'static str, &str); 8] {
     let label = |name: &str| entity.labels.get(name).map_or("", String::as_str);
     let is_container = entity.kind == EntityKind::Container;
-    let in_pod = matches!(entity.workload_kind, EntityKind::Pod);
+    let in_pod = matches!(entity.pod_kind, EntityKind::Pod);
     let cgroup = Some(label("cgroup")).filter(|cgroup| !cgroup.is_empty());
     [
         ("container", if is_container { &entity.name } else { "" }),
@@ -186,7 +186,7 @@ fn labels(entity: &Entity) -> [(&'static str, &str); 8] {
         ("image", ""),
         ("name", label("container_id")),
         ("namespace", &entity.namespace),
-        ("pod", if in_pod { &entity.workload_name } else { "" }),
+        ("pod", if in_pod { &entity.pod_name } else { "" }),
         ("node", &entity.node),
         ("unit", label("unit")),
     ]

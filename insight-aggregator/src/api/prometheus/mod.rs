@@ -19,6 +19,7 @@ use self::text::Text;
 use super::http::{Failure, Http, Params};
 use super::reader::ReadError;
 use crate::graph::{self, Query, Range, Traits};
+use crate::kubernetes::Directory;
 use crate::ledger::Ledger;
 use crate::model::{Level, Sum, UnixMs, Window, now_ms};
 
@@ -37,7 +38,8 @@ pub(super) async fn scrape(
         .reader
         .blocking(move |reader| {
             let mut text = Text::default();
-            let overflowed = measured(reader.ledger(), &edges, now_ms(), &mut text)?;
+            let directory = reader.directory();
+            let overflowed = measured(reader.ledger(), directory, &edges, now_ms(), &mut text)?;
             Ok((text, overflowed))
         })
         .await?;
@@ -51,6 +53,7 @@ pub(super) async fn scrape(
 /// Writes what agents measured; changes that the totals had no room for. Blocks.
 fn measured(
     ledger: &Ledger,
+    directory: &Directory,
     series: &EdgeSeries,
     now: UnixMs,
     text: &mut Text,
@@ -85,7 +88,7 @@ fn measured(
         hops: 0,
         without: Traits::default(),
     };
-    let graph = graph::build(&window, &query)?;
+    let graph = graph::build(&window, &query, &directory.read())?;
     drop(window);
     series.update(&graph, text);
 

@@ -1,11 +1,13 @@
 //! Who was seen where.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 use std::net::IpAddr;
 
 use super::ends::End;
 use super::translate::Way;
-use crate::model::{Protocol, RowKey};
+use crate::model::{Eras, Protocol, RowKey, Sum, UnixMs};
 
 /// Who says "that is me" of one place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,12 +78,39 @@ pub(super) struct Place {
     pub(super) port: Option<(u16, Protocol)>,
 }
 
+/// Who was seen when.
+type Then = Vec<(End, Span)>;
+
+/// The time in which something was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) from: UnixMs,
+    pub(super) to: UnixMs,
+}
+
+impl Span {
+    pub(super) fn of(sum: &Sum) -> Self {
+        Self {
+            from: sum.first_seen,
+            to: sum.last_seen,
+        }
+    }
+
+    fn meets(self, other: Self) -> bool {
+        self.from < other.to && other.from < self.to
+    }
+}
+
 /// Who was seen at either end of every pair of addresses, at every port and at every address.
 #[derive(Default)]
 pub(super) struct Claims {
     clients: HashMap<Pair, Claim>,
     servers: HashMap<Pair, Claim>,
     places: HashMap<Place, Claim>,
+    /// The same where an address changed hands, with the times.
+    clients_then: HashMap<Pair, Then>,
+    servers_then: HashMap<Pair, Then>,
+    places_then: HashMap<Place, Then>,
     /// Where a row is Insight's own, so that the other end's is, too.
     own: HashSet<Pair>,
     /// Pairs whose client's address hides who the client is.
@@ -90,9 +119,12 @@ pub(super) struct Claims {
 
 impl Claims {
     /// Notes that `end` measured this row.
-    pub(super) fn note(&mut self, key: &RowKey, end: End) {
+    pub(super) fn note(&mut self, key: &RowKey, sum: &Sum, end: End, eras: &Eras) {
         if key.is_overflow() {
             return;
+        }
+        if eras.has(key.local_addr) || eras.has(key.remote_addr) {
+            self.note_then(key, Span::of(sum), end);
         }
         let side = if key.side.is_server() {
             &mut self.servers
@@ -120,6 +152,26 @@ impl Claims {
         }
     }
 
+    fn note_then(&mut self, key: &RowKey, span: Span, end: End) {
+        let side = if key.side.is_server() {
+            &mut self.servers_then
+        } else {
+            &mut self.clients_then
+        };
+        side.entry(Pair::of(key)).or_default().push((end, span));
+        let here = Place {
+            scope: key.scope,
+            address: key.local_addr,
+            port: None,
+        };
+        self.places_then.entry(here).or_default().push((end, span));
+        if key.side.is_server() {
+            let port = Some((key.port, key.protocol));
+            let listener = self.places_then.entry(Place { port, ..here });
+            listener.or_default().push((end, span));
+        }
+    }
+
     /// Whether the other end says that the connections between the two are Insight's own.
     pub(super) fn is_own(&self, pair: &Pair) -> bool {
         !self.own.is_empty() && self.own.contains(pair)
@@ -138,21 +190,41 @@ impl Claims {
     }
 
     /// Whose sockets were at the server's end.
-    pub(super) fn servers(&self, pair: &Pair) -> &Claim {
-        self.servers.get(pair).unwrap_or(Claim::NOBODY)
+    pub(super) fn servers(&self, pair: &Pair, span: Span) -> Cow<'_, Claim> {
+        at(&self.servers, &self.servers_then, pair, span)
     }
 
     /// Whose sockets were at the client's end; nothing if its address is one that others share.
-    pub(super) fn clients(&self, pair: &Pair) -> Option<&Claim> {
+    pub(super) fn clients(&self, pair: &Pair, span: Span) -> Option<Cow<'_, Claim>> {
         if self.masked.contains(pair) {
             return None;
         }
-        Some(self.clients.get(pair).unwrap_or(Claim::NOBODY))
+        Some(at(&self.clients, &self.clients_then, pair, span))
     }
 
     /// Who was seen at a place.
-    pub(super) fn at(&self, place: &Place) -> &Claim {
-        self.places.get(place).unwrap_or(Claim::NOBODY)
+    pub(super) fn at(&self, place: &Place, span: Span) -> Cow<'_, Claim> {
+        at(&self.places, &self.places_then, place, span)
+    }
+}
+
+/// Who made a claim: where several did because the address changed hands, those who did in this time.
+fn at<'c, K: Eq + Hash>(
+    all: &'c HashMap<K, Claim>,
+    then: &HashMap<K, Then>,
+    of: &K,
+    span: Span,
+) -> Cow<'c, Claim> {
+    let claim = all.get(of).unwrap_or(Claim::NOBODY);
+    let (Claim::Several(_), Some(then)) = (claim, then.get(of)) else {
+        return Cow::Borrowed(claim);
+    };
+    let mut in_time = Claim::Nobody;
+    let met = then.iter().filter(|(_, other)| span.meets(*other));
+    met.for_each(|(end, _)| in_time.add(*end));
+    match in_time {
+        Claim::Nobody => Cow::Borrowed(claim),
+        in_time => Cow::Owned(in_time),
     }
 }
 

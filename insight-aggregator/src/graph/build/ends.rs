@@ -5,8 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use insight_proto::v1;
 
+use super::names::{self, Named};
 use crate::identity::is_local_only;
-use crate::model::{Entity, EntityId, Kind, Level, Window};
+use crate::kubernetes::Index;
+use crate::kubernetes::index::{Holder, Key};
+use crate::model::{Entity, EntityId, Kind, Level, Protocol, Window};
 
 /// Candidates that an ambiguous node's label names; the rest are counted. A host's address can have hundreds.
 const CANDIDATES_NAMED: usize = 8;
@@ -18,21 +21,27 @@ pub(super) struct End(pub(super) u32);
 /// Every end that was met, each once.
 pub(super) struct Ends<'w> {
     window: &'w Window,
+    index: &'w Index,
     level: Level,
     nodes: Vec<v1::Node>,
     by_entity: HashMap<&'w str, End>,
+    by_pod: HashMap<&'w str, End>,
     by_id: HashMap<String, End>,
+    services: HashMap<End, BTreeSet<&'w Key>>,
     candidates: HashMap<End, BTreeSet<End>>,
 }
 
 impl<'w> Ends<'w> {
-    pub(super) fn new(window: &'w Window, level: Level) -> Self {
+    pub(super) fn new(window: &'w Window, level: Level, index: &'w Index) -> Self {
         Self {
             window,
+            index,
             level,
             nodes: Vec::new(),
             by_entity: HashMap::with_capacity(window.entities.len()),
+            by_pod: HashMap::new(),
             by_id: HashMap::new(),
+            services: HashMap::new(),
             candidates: HashMap::new(),
         }
     }
@@ -42,22 +51,54 @@ impl<'w> Ends<'w> {
         if let Some(end) = self.by_entity.get(&**id) {
             return *end;
         }
-        let end = self.intern(match self.window.entities.get(id) {
-            Some(entity) => at_level(entity, self.level),
-            None => nameless(id),
-        });
+        let end = match self.window.entities.get(id) {
+            Some(entity) => self.described(entity, self.level),
+            None => self.intern(names::nameless(id)),
+        };
         self.by_entity.insert(id, end);
         end
     }
 
-    /// The entity's workload; at node level its node.
-    pub(super) fn workload(&mut self, entity: &Entity) -> End {
-        self.intern(at_level(entity, self.level.max(Level::Workload)))
+    /// The pod that the entity is in, or what that is part of at this graph's level.
+    pub(super) fn pod_of(&mut self, entity: &Entity) -> End {
+        self.described(entity, self.level.max(Level::Pod))
+    }
+
+    fn described(&mut self, entity: &Entity, level: Level) -> End {
+        let named = names::of_entity(entity, level, self.index);
+        self.named(named)
+    }
+
+    /// A pod that the index knows, at this graph's level: at container level its only container, or the pod.
+    pub(super) fn pod(&mut self, uid: &'w str) -> End {
+        if let Some(end) = self.by_pod.get(uid) {
+            return *end;
+        }
+        let end = match names::of_pod(uid, self.level, self.index) {
+            Some(named) => self.named(named),
+            None => self.intern(names::nameless(&format!("pod:{uid}"))),
+        };
+        self.by_pod.insert(uid, end);
+        end
+    }
+
+    /// A Service whose backends are not told apart, or that has none.
+    pub(super) fn service(&mut self, key: &Key) -> End {
+        let node = names::service(key, self.level, self.index);
+        self.intern(node)
+    }
+
+    fn named(&mut self, named: Named<'w>) -> End {
+        let end = self.intern(named.node);
+        if !named.services.is_empty() {
+            self.services.entry(end).or_default().extend(named.services);
+        }
+        end
     }
 
     /// The end that everything on `node` is part of.
     pub(super) fn host(&mut self, node: &str) -> End {
-        self.intern(host(node))
+        self.intern(names::host(node, self.level, self.index))
     }
 
     /// An address that no agent watches, as seen from `from`.
@@ -145,9 +186,44 @@ impl<'w> Ends<'w> {
         &self.get(end).node
     }
 
+    /// The Services that these addresses are, or were, as `NAMESPACE/NAME:PORT`.
+    pub(super) fn services_at(
+        &self,
+        dialed: &BTreeSet<SocketAddr>,
+        protocol: Protocol,
+    ) -> Vec<String> {
+        let (from, to) = (self.window.from, self.window.to);
+        let mut names = BTreeSet::new();
+        for address in dialed {
+            for holder in self.index.holders(address.ip(), from, to) {
+                let named = match holder {
+                    Holder::Service(key) => Some((key, address.port())),
+                    Holder::Node(_) => {
+                        let at = self.index.node_port(address.port(), protocol);
+                        at.and_then(|(key, at)| Some((key, at.port?.port)))
+                    }
+                    Holder::Pod(_) => None,
+                };
+                if let Some(((namespace, name), port)) = named {
+                    names.insert(format!("{namespace}/{name}:{port}"));
+                }
+            }
+        }
+        names.into_iter().collect()
+    }
+
+    /// Whether it is a node of Linux.
+    pub(super) fn is_host(&self, end: End) -> bool {
+        self.get(end).kind == Kind::Node.as_str()
+    }
+
     /// As readers get it, without metrics.
     pub(super) fn node(&self, end: End) -> v1::Node {
         let mut node = self.get(end).clone();
+        if let Some(services) = self.services.get(&end) {
+            let name = |(namespace, name): &&Key| format!("{namespace}/{name}");
+            node.services = services.iter().map(name).collect();
+        }
         if let Some(candidates) = self.candidates.get(&end) {
             let mut ids: Vec<&str> = candidates.iter().map(|end| self.id(*end)).collect();
             ids.sort_unstable();
@@ -187,57 +263,5 @@ impl<'w> Ends<'w> {
     /// The graph's level.
     pub(super) fn level(&self) -> Level {
         self.level
-    }
-}
-
-fn at_level(entity: &Entity, level: Level) -> v1::Node {
-    let node = |id: &EntityId, kind: Kind, name: &str, labels| v1::Node {
-        id: id.to_string(),
-        kind: kind.as_str().to_owned(),
-        name: name.to_owned(),
-        namespace: entity.namespace.clone(),
-        node: entity.node.clone(),
-        labels,
-        metrics: None,
-    };
-    let labels = entity
-        .labels
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone()));
-    match level {
-        Level::Container => node(&entity.id, entity.kind, &entity.name, labels.collect()),
-        Level::Workload => {
-            // What all containers of a pod share; the rest would be one container's, by chance.
-            let shared =
-                |key: &str| entity.workload_kind != Kind::Pod || matches!(key, "pod_uid" | "qos");
-            node(
-                &entity.workload,
-                entity.workload_kind,
-                &entity.workload_name,
-                labels.filter(|(key, _)| shared(key)).collect(),
-            )
-        }
-        Level::Node => host(&entity.node),
-    }
-}
-
-fn host(node: &str) -> v1::Node {
-    v1::Node {
-        id: format!("node:{node}"),
-        kind: Kind::Node.as_str().to_owned(),
-        name: node.to_owned(),
-        node: node.to_owned(),
-        ..v1::Node::default()
-    }
-}
-
-/// A row whose entity the window does not hold: its id is all that is known, at every level. The counts still count.
-fn nameless(id: &str) -> v1::Node {
-    let kind = id.split_once(':').and_then(|(kind, _)| Kind::parse(kind));
-    v1::Node {
-        id: id.to_owned(),
-        kind: kind.unwrap_or(Kind::Cgroup).as_str().to_owned(),
-        name: id.to_owned(),
-        ..v1::Node::default()
     }
 }

@@ -40,7 +40,7 @@ fn leads_inside(address: IpAddr) -> bool {
 /// Who lives where, as far as it was seen.
 pub(super) struct Homes<'w> {
     window: &'w Window,
-    /// The one workload that was seen there, nothing if there were several; made when somebody asks first.
+    /// The one pod, or what is in none, that was seen there, nothing if there were several; made when somebody asks first.
     inhabitants: Option<HashMap<Home, Option<&'w EntityId>>>,
 }
 
@@ -56,13 +56,13 @@ impl<'w> Homes<'w> {
     /// Nothing if that is the host's network, as it is for whatever is neither.
     pub(super) fn owner(&mut self, key: &RowKey) -> Option<&'w Entity> {
         let entity = self.window.entities.get(&key.local)?;
-        if !matches!(entity.workload_kind, Kind::Pod | Kind::Container) {
+        if !matches!(entity.pod_kind, Kind::Pod | Kind::Container) {
             return None;
         }
         let window = self.window;
         let inhabitants = self.inhabitants.get_or_insert_with(|| count(window));
         let only = inhabitants.get(&Home::of(key)).copied().flatten()?;
-        (*only == entity.workload).then_some(entity)
+        (*only == entity.pod).then_some(entity)
     }
 }
 
@@ -70,13 +70,13 @@ fn count(window: &Window) -> HashMap<Home, Option<&EntityId>> {
     let mut inhabitants = HashMap::new();
     for key in window.rows.keys() {
         let entity = window.entities.get(&key.local);
-        let workload = entity.map_or(&key.local, |entity| &entity.workload);
+        let pod = entity.map_or(&key.local, |entity| &entity.pod);
         inhabitants
             .entry(Home::of(key))
             .and_modify(|known: &mut Option<&EntityId>| {
-                *known = known.filter(|known| *known == workload);
+                *known = known.filter(|known| *known == pod);
             })
-            .or_insert(Some(workload));
+            .or_insert(Some(pod));
     }
     inhabitants
 }

@@ -1,17 +1,18 @@
 //! Every row gets its far end, and is added to its edge.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use insight_proto::v1;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::claims::{Claim, Claims, Pair, Place};
+use super::claims::{Claims, Pair, Span};
 use super::ends::{End, Ends};
-use super::home::{Homes, is_at_home};
-use super::translate::{Spread, Way, asked, service, ways};
+use super::resolve::FarEnds;
+use super::translate::{Spread, Way, asked, service_of, ways};
 use crate::graph::query::Traits;
 use crate::graph::query::time::to_proto;
+use crate::kubernetes::Index;
 use crate::model::{Counters, Protocol, RowKey, Side, Sum, Times, UnixMs, Window};
 
 /// Dialed addresses that an edge names: a proxy that all connections are led to stands for any number.
@@ -43,23 +44,23 @@ pub(super) struct Tally {
 pub(super) type Joined = HashMap<Flow, Tally>;
 
 /// Joins the rows of both sides, but for those that are to be left out. Those too say who is where.
-pub(super) fn join<'w>(window: &'w Window, without: Traits, ends: &mut Ends<'w>) -> Joined {
+pub(super) fn join<'w>(
+    window: &'w Window,
+    without: Traits,
+    ends: &mut Ends<'w>,
+    index: &'w Index,
+) -> Joined {
     let mut claims = Claims::default();
     let mut locals = Vec::with_capacity(window.rows.len());
-    for key in window.rows.keys() {
+    for (key, sum) in &window.rows {
         let local = ends.entity(&key.local);
-        claims.note(key, local);
+        claims.note(key, sum, local, &window.eras);
         for way in ways(window, key) {
             claims.note_way(&way, key, local);
         }
         locals.push(local);
     }
-    let mut far = FarEnds {
-        claims,
-        ends,
-        homes: Homes::new(window),
-        places: HashMap::new(),
-    };
+    let mut far = FarEnds::new(window, claims, ends, index);
     let mut joined = Joined::new();
     let mut spread = Vec::new();
     // The map does not change, so its order is the same again.
@@ -76,69 +77,119 @@ pub(super) fn join<'w>(window: &'w Window, without: Traits, ends: &mut Ends<'w>)
         if traits.meet(without) {
             continue;
         }
-        let to: BTreeSet<(End, u16)> = ways(window, key)
-            .map(|way| (far.reached(&way.pair, local), way.pair.port))
-            .collect();
-        if to.len() > 1 {
-            spread.push(Spread {
-                client: local,
-                key,
-                sum,
-                traits,
-                to,
-            });
-            continue;
-        }
-        let way = to.first().copied();
-        let (client, (server, port)) = if key.is_overflow() {
-            (Some(local), (local, key.port))
-        } else if key.side.is_server() {
-            (far.client(key, local), (local, key.port))
-        } else {
-            let direct = || (far.server(key, local), key.port);
-            (Some(local), way.unwrap_or_else(direct))
+        let row = Row {
+            key,
+            sum,
+            local,
+            traits,
         };
-        let Some(client) = client else { continue };
-        let flow = Flow {
+        match row.place(window, &mut far) {
+            Placed::Nowhere => {}
+            Placed::At { flow, dialed } => {
+                let tally = add(&mut joined, flow, key.side, sum, traits);
+                tally.dial(dialed.into_iter().chain(asked(window, key)));
+            }
+            Placed::Spread(row) => spread.push(row),
+        }
+    }
+    for row in spread {
+        add_spread(&mut joined, &row);
+    }
+    joined
+}
+
+/// A row with the end that measured it.
+struct Row<'w> {
+    key: &'w RowKey,
+    sum: &'w Sum,
+    local: End,
+    traits: Traits,
+}
+
+/// Where a row's counts belong.
+enum Placed<'w> {
+    /// To no edge: others have told them.
+    Nowhere,
+    /// To this one; its clients dialed a Service's address.
+    At {
+        flow: Flow,
+        dialed: Option<SocketAddr>,
+    },
+    /// To one of several, and nobody knows how much to which.
+    Spread(Spread<'w>),
+}
+
+impl<'w> Row<'w> {
+    fn place(&self, window: &'w Window, far: &mut FarEnds<'_, 'w>) -> Placed<'w> {
+        let (key, span, local) = (self.key, Span::of(self.sum), self.local);
+        let flow = |client, server, port| Flow {
             client,
             server,
             port,
             protocol: key.protocol,
         };
-        let tally = add(&mut joined, flow, key.side, sum, traits);
-        tally.dial(way.map(|_| service(key)).into_iter());
-        tally.dial(asked(window, key));
+        let at = |flow, dialed| Placed::At { flow, dialed };
+        if key.is_overflow() {
+            return at(flow(local, local, key.port), None);
+        }
+        if key.side.is_server() {
+            return match far.client(key, span, local) {
+                Some(client) => at(flow(client, local, key.port), None),
+                None => Placed::Nowhere,
+            };
+        }
+        let mut to: BTreeSet<(End, u16)> = ways(window, key)
+            .map(|way| (far.reached(&way.pair, span, local), way.pair.port))
+            .collect();
+        // What one connection was seen to do, the next one need not: all of a Service's backends are possible.
+        let service = far.service(key, span);
+        let rest = match service {
+            Some((service, backends)) => {
+                to.extend(backends);
+                far.service_end(service)
+            }
+            None => {
+                if to.is_empty() {
+                    to = far.successors(key, span);
+                }
+                if to.len() == 1 {
+                    local
+                } else {
+                    far.server(key, span, local)
+                }
+            }
+        };
+        match (to.len(), to.first()) {
+            (1, Some((server, port))) => at(flow(local, *server, *port), Some(service_of(key))),
+            (0, _) => at(flow(local, rest, key.port), None),
+            _ => Placed::Spread(Spread {
+                client: local,
+                rest,
+                key,
+                sum: self.sum,
+                traits: self.traits,
+                to,
+            }),
+        }
     }
-    for row in spread {
-        add_spread(&mut joined, &mut far, &row);
-    }
-    joined
 }
 
 /// A row of which nobody knows how much went where: every backend that an agent watches has told its own part, and to add the client's sum to any
-/// of these edges would count it several times. It stays with the Service's address if the backends told less than the client: one is not watched.
-fn add_spread(joined: &mut Joined, far: &mut FarEnds<'_, '_>, row: &Spread<'_>) {
-    let (mut told, mut is_told) = (0_u64, true);
+/// of these edges would count it several times. What they did not tell stays with the address: one is not watched, or has not told it yet.
+fn add_spread(joined: &mut Joined, row: &Spread<'_>) {
+    let mut told = Counters::default();
     for flow in row.flows() {
-        match joined.get_mut(&flow) {
-            Some(tally) => {
-                is_told &= tally.server.is_some();
-                told = told.saturating_add(tally.server.map_or(0, |server| server.opened));
-                tally.dial([service(row.key)].into_iter());
+        if let Some(tally) = joined.get_mut(&flow) {
+            if let Some(server) = tally.server {
+                told.add_peer(&turned(server));
             }
-            None => is_told = false,
+            tally.dial([service_of(row.key)].into_iter());
         }
     }
-    // One that is over, and known from before, has nothing to tell.
-    let rest = if is_told || told >= row.sum.counters.opened {
-        row.failed()
-    } else {
-        Some(*row.sum)
-    };
-    if let Some(sum) = rest {
+    if let Some(sum) = row.rest(&told) {
         let flow = Flow {
             client: row.client,
-            server: far.server(row.key, row.client),
+            server: row.rest,
             port: row.key.port,
             protocol: row.key.protocol,
         };
@@ -158,109 +209,6 @@ fn add<'a>(
         .or_insert_with(|| Tally::starting(sum, traits));
     tally.add(side, sum, traits);
     tally
-}
-
-/// Answers who the far end of a row is.
-struct FarEnds<'a, 'w> {
-    claims: Claims,
-    ends: &'a mut Ends<'w>,
-    homes: Homes<'w>,
-    /// Answers for places without a socket that matched, so that each is worked out once.
-    places: HashMap<Place, End>,
-}
-
-impl FarEnds<'_, '_> {
-    /// Who a client row's connections went to: the sockets at the other end; else who listens there for others; else
-    /// who has that address, for a refused connect has no socket at the other end.
-    fn server(&mut self, key: &RowKey, local: End) -> End {
-        let pair = Pair::of(key);
-        if is_at_home(key)
-            && *self.claims.servers(&pair) == Claim::Nobody
-            && *self.claims.at(&listener(&pair)) == Claim::Nobody
-        {
-            return self.home(key, local);
-        }
-        self.reached(&pair, local)
-    }
-
-    /// The same for a pair of addresses that `local` is the client's end of.
-    fn reached(&mut self, pair: &Pair, local: End) -> End {
-        let (address, port) = (pair.server, Some(pair.port));
-        match self.claims.servers(pair) {
-            Claim::One(end) => return *end,
-            Claim::Several(them) => return self.ends.ambiguous(address, port, local, them),
-            Claim::Nobody => {}
-        }
-        let place = listener(pair);
-        if let Some(end) = self.places.get(&place) {
-            return *end;
-        }
-        let end = match self.claims.at(&place) {
-            Claim::One(end) => *end,
-            Claim::Several(them) => self.ends.ambiguous(address, port, local, them),
-            Claim::Nobody => self.owner(pair.scope, address, local),
-        };
-        self.places.insert(place, end);
-        end
-    }
-
-    /// Who a server row's connections came from: the sockets at the other end, else who has that address.
-    ///
-    /// `None` when several ends share the client's address (host network, masquerading, or two containers of a pod): the server
-    /// cannot tell them apart, and each of them has already told its own part exactly. To add the server's sum to any
-    /// edge would count it twice, so those edges have no server view.
-    fn client(&mut self, key: &RowKey, local: End) -> Option<End> {
-        if key.remote_prefix != 0 {
-            return Some(self.ends.prefix(key.remote_addr, key.remote_prefix));
-        }
-        match self.claims.clients(&Pair::of(key))? {
-            Claim::One(end) => Some(*end),
-            Claim::Several(_) => None,
-            Claim::Nobody if is_at_home(key) => Some(self.home(key, local)),
-            Claim::Nobody => Some(self.owner(key.scope, key.remote_addr, local)),
-        }
-    }
-
-    /// Who the far end of a row is that stayed where it was measured: somebody in the same pod or container, or on the same host. Many
-    /// can be there who were not seen, so none of those that were is named.
-    fn home(&mut self, key: &RowKey, local: End) -> End {
-        if let Some(entity) = self.homes.owner(key) {
-            return self.ends.workload(entity);
-        }
-        match self.ends.host_of(local).to_owned() {
-            unknown if unknown.is_empty() => self.ends.external(key.remote_addr, local),
-            node => self.ends.host(&node),
-        }
-    }
-
-    /// Who has the far end's address, judged by all the rows that were measured there.
-    fn owner(&mut self, scope: u64, address: IpAddr, from: End) -> End {
-        let place = Place {
-            scope,
-            address,
-            port: None,
-        };
-        if let Some(end) = self.places.get(&place) {
-            return *end;
-        }
-        let everywhere = self.claims.at(&Place { scope: 0, ..place });
-        let end = match self.claims.at(&place).and(everywhere) {
-            Claim::One(end) => end,
-            Claim::Several(them) => self.ends.ambiguous(address, None, from, &them),
-            Claim::Nobody => self.ends.external(address, from),
-        };
-        self.places.insert(place, end);
-        end
-    }
-}
-
-/// Where a pair's server listens.
-fn listener(pair: &Pair) -> Place {
-    Place {
-        scope: pair.scope,
-        address: pair.server,
-        port: Some((pair.port, pair.protocol)),
-    }
 }
 
 impl Tally {
@@ -305,6 +253,7 @@ impl Tally {
             protocol: protocol.to_owned(),
             port: u32::from(flow.port),
             dialed: named.map(ToString::to_string).collect(),
+            dialed_services: ends.services_at(&self.dialed, flow.protocol),
             first_seen: Some(to_proto(self.first_seen)),
             last_seen: Some(to_proto(self.last_seen)),
             client_view: self.client.as_ref().map(view),

@@ -11,6 +11,8 @@ mod focus;
 mod gaps;
 mod home;
 mod join;
+mod names;
+mod resolve;
 mod samples;
 mod translate;
 
@@ -21,17 +23,18 @@ use insight_proto::v1;
 
 use super::query::time::to_proto;
 use super::{Query, QueryError};
+use crate::kubernetes::Index;
 use crate::model::Window;
 
 use ends::Ends;
 use join::Joined;
 
-/// The graph that `query` asks for, made of `window`, whose range it has. Nodes are those with edges, and the focus.
+/// The graph that `query` asks for, made of `window`, whose range it has, with the names that `index` knows. Nodes are those with edges, and the focus.
 ///
 /// Errors: the focus is no node of this window, or several.
-pub fn build(window: &Window, query: &Query) -> Result<v1::Graph, QueryError> {
-    let mut ends = Ends::new(window, query.level);
-    let mut joined = join::join(window, query.without, &mut ends);
+pub fn build(window: &Window, query: &Query, index: &Index) -> Result<v1::Graph, QueryError> {
+    let mut ends = Ends::new(window, query.level, index);
+    let mut joined = join::join(window, query.without, &mut ends, index);
     let focus = match &query.focus {
         Some(focus) => {
             let focus = focus::find(&mut ends, focus)?;

@@ -6,36 +6,74 @@ use insight_proto::v1;
 
 use super::ends::{End, Ends};
 use crate::graph::query::time::to_proto;
-use crate::model::{Level, Metrics, Window};
+use crate::model::{EntityId, Level, Metrics, Window};
 
 /// The sample of every end that has one.
 ///
 /// What the kernel counted for the whole is preferred: a pod's own cgroup, which also holds what its containers left
-/// behind, or a node's root cgroup. A pod without an own sample gets the sum of its containers'. A node without one gets
-/// none: cgroups nest, and to add them up would count twice.
+/// behind, or a node's root cgroup. A pod without an own sample gets the sum of its containers', and what several pods are part of the sum of
+/// theirs. A node without one gets none: cgroups nest, and to add them up would count twice.
 pub(super) fn by_end<'w>(window: &'w Window, ends: &mut Ends<'w>) -> HashMap<End, v1::NodeMetrics> {
-    let mut own: HashMap<End, Metrics> = HashMap::new();
-    let mut parts: HashMap<End, Metrics> = HashMap::new();
-    for (id, sample) in &window.metrics {
-        let end = ends.entity(id);
-        let is_whole = match ends.level() {
-            Level::Container | Level::Workload => ends.id(end) == &**id,
-            Level::Node => **id == *format!("cgroup:{}/", ends.host_of(end)),
-        };
-        if is_whole {
-            own.insert(end, *sample);
-        } else if ends.level() == Level::Workload {
-            parts
-                .entry(end)
-                .and_modify(|sum| *sum = added(sum, sample))
-                .or_insert(*sample);
-        }
-    }
-    parts.extend(own);
-    parts
+    let samples = match ends.level() {
+        Level::Container => each(window, ends),
+        Level::Node | Level::Zone => of_hosts(window, ends),
+        _ => of_pods(window, ends),
+    };
+    samples
         .into_iter()
         .map(|(end, sample)| (end, told(&sample)))
         .collect()
+}
+
+fn each<'w>(window: &'w Window, ends: &mut Ends<'w>) -> HashMap<End, Metrics> {
+    let samples = window.metrics.iter();
+    samples
+        .map(|(id, sample)| (ends.entity(id), *sample))
+        .collect()
+}
+
+fn of_hosts<'w>(window: &'w Window, ends: &mut Ends<'w>) -> HashMap<End, Metrics> {
+    let mut samples = HashMap::new();
+    for (id, sample) in &window.metrics {
+        let node = window.entities.get(id).map(|entity| &*entity.node);
+        if node.is_some_and(|node| **id == *format!("cgroup:{node}/")) {
+            add(&mut samples, ends.entity(id), sample);
+        }
+    }
+    samples
+}
+
+fn of_pods<'w>(window: &'w Window, ends: &mut Ends<'w>) -> HashMap<End, Metrics> {
+    let mut whole: HashMap<&EntityId, (End, Metrics)> = HashMap::new();
+    let mut parts: HashMap<&EntityId, (End, Metrics)> = HashMap::new();
+    for (id, sample) in &window.metrics {
+        let pod = window.entities.get(id).map_or(id, |entity| &entity.pod);
+        let end = ends.entity(id);
+        if id == pod {
+            whole.insert(pod, (end, *sample));
+        } else {
+            parts
+                .entry(pod)
+                .and_modify(|(_, sum)| *sum = added(sum, sample))
+                .or_insert((end, *sample));
+        }
+    }
+    parts.extend(whole);
+    let mut samples = HashMap::new();
+    for (end, sample) in parts.values() {
+        // What is in no namespace is its node there, and to add up a node's cgroups would count twice.
+        if !ends.is_host(*end) {
+            add(&mut samples, *end, sample);
+        }
+    }
+    samples
+}
+
+fn add(samples: &mut HashMap<End, Metrics>, end: End, sample: &Metrics) {
+    samples
+        .entry(end)
+        .and_modify(|sum| *sum = added(sum, sample))
+        .or_insert(*sample);
 }
 
 /// Two containers together. A limit holds for both only if both have one.

@@ -57,6 +57,8 @@ pub(super) fn asked(window: &Window, key: &RowKey) -> impl Iterator<Item = Socke
 /// A row whose connections went several ways: how many went which is not known.
 pub(super) struct Spread<'w> {
     pub(super) client: End,
+    /// Who is named for what its backends have not told.
+    pub(super) rest: End,
     pub(super) key: &'w RowKey,
     pub(super) sum: &'w Sum,
     pub(super) traits: Traits,
@@ -74,24 +76,35 @@ impl Spread<'_> {
         })
     }
 
-    /// What of the row is told nowhere else, once every backend tells its own part: connects that failed, of which nobody knows at which.
-    pub(super) fn failed(&self) -> Option<Sum> {
+    /// What of the row the backends have not told: all connects that failed, of which nobody knows at which, and what is missing of the rest.
+    pub(super) fn rest(&self, told: &Counters) -> Option<Sum> {
         let all = self.sum.counters;
-        let failed = Counters {
+        if *told == Counters::default() {
+            return Some(*self.sum);
+        }
+        let less = |all: u64, told: u64| all.saturating_sub(told);
+        let rest = Counters {
+            opened: less(all.opened, told.opened),
+            closed: less(all.closed, told.closed),
+            active: less(all.active, told.active),
+            bytes_sent: less(all.bytes_sent, told.bytes_sent),
+            bytes_received: less(all.bytes_received, told.bytes_received),
+            messages_sent: less(all.messages_sent, told.messages_sent),
+            messages_received: less(all.messages_received, told.messages_received),
             failed_refused: all.failed_refused,
             failed_timed_out: all.failed_timed_out,
             failed_unreachable: all.failed_unreachable,
             failed_other: all.failed_other,
             ..Counters::default()
         };
-        (failed.failed() > 0).then_some(Sum {
-            counters: failed,
+        (rest != Counters::default()).then_some(Sum {
+            counters: rest,
             ..*self.sum
         })
     }
 }
 
 /// The Service's address of a row.
-pub(super) fn service(key: &RowKey) -> SocketAddr {
+pub(super) fn service_of(key: &RowKey) -> SocketAddr {
     SocketAddr::new(key.remote_addr, key.port)
 }

@@ -111,7 +111,7 @@ fn mistakes_say_where_and_what_works() {
         ("from=2030-01-01T00:00:00Z&to=2031-01-01T00:00:00Z", "from"),
         ("from=2026-01-31", "from"),
         ("to=-15", "to"),
-        ("level=pod", "level"),
+        ("level=planet", "level"),
         ("level=Node", "level"),
         ("hops=17", "hops"),
         ("hops=-1", "hops"),

@@ -49,6 +49,7 @@ impl QueryText {
             without: given(&self.without)
                 .map(|text| text.split(',').map(|name| name.trim().to_owned()).collect())
                 .unwrap_or_default(),
+            ..v1::GraphQuery::default()
         })
     }
 

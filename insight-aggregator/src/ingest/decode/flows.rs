@@ -101,6 +101,7 @@ pub(super) fn rows(
             protocol,
             scope: identity::scope_of(local.address, remote.address, boot_id, local.netns),
             own: flows.own.get(row).copied().unwrap_or(false),
+            era: 0,
         };
         rows.push((key, counters(flows, row)?));
     }

@@ -83,11 +83,10 @@ impl Index {
     }
 
     /// The Service that this port of every node leads to.
-    pub fn node_port(&self, port: u16, protocol: Protocol) -> Option<ServiceAt<'_>> {
+    pub fn node_port(&self, port: u16, protocol: Protocol) -> Option<(&Key, ServiceAt<'_>)> {
         let key = self.node_ports.get(&(port, protocol))?;
-        self.service_with(key, |known| {
-            known.node_port == port && known.protocol == protocol
-        })
+        let is_port = |known: &ServicePort| known.node_port == port && known.protocol == protocol;
+        Some((key, self.service_with(key, is_port)?))
     }
 
     fn service_with(
@@ -126,6 +125,11 @@ impl Index {
     /// The pod on this node's network that says it listens on the port, if it is one.
     pub fn on_port(&self, node: &str, port: u16, protocol: Protocol) -> Option<&Text> {
         self.pods.on_port(node, port, protocol)
+    }
+
+    /// Whether the backends of a Service listen on this port.
+    pub fn is_backend_port(&self, key: &Key, port: u16, protocol: Protocol) -> bool {
+        self.members.is_port(key, port, protocol)
     }
 
     /// Port of a node's kubelet.

@@ -120,6 +120,15 @@ impl Members {
             .collect()
     }
 
+    /// Whether the backends of a Service listen on this port.
+    pub(super) fn is_port(&self, service: &Key, number: u16, protocol: Protocol) -> bool {
+        let behind = self.behind.get(service).into_iter();
+        let mut ports = behind
+            .flat_map(|behind| behind.slices.values())
+            .flat_map(|slice| &slice.ports);
+        ports.any(|port| port.port == number && port.protocol == protocol)
+    }
+
     /// The Services that the pod stands, or stood, behind, by namespace and name.
     pub(super) fn services(&self, uid: &str) -> impl Iterator<Item = &Key> {
         self.services.get(uid).into_iter().flatten()

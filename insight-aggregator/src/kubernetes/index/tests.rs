@@ -108,7 +108,7 @@ fn a_late_deletion_does_not_remove_who_came_after() {
     let mut old = pod("db-0", "n1", &["10.0.0.1"]);
     old.meta.uid = "old".into();
     let new = with_pod(pod("db-0", "n1", &["10.0.0.2"]), |pod| {
-        pod.started = Some(50 * S)
+        pod.started = Some(50 * S);
     });
     let mut index = index([old.clone()]);
     index.put(new, 60 * S);
@@ -148,7 +148,7 @@ fn addresses_have_holders_of_all_sorts() {
     let mut index = index([
         pod("web", "n1", &["10.0.0.1", "fd00::1"]),
         with_pod(pod("proxy", "n1", &["192.168.0.1"]), |pod| {
-            pod.host_network = true
+            pod.host_network = true;
         }),
         node("n1", "zone-a", &["192.168.0.1"]),
         service("web", &["10.96.0.1", "fd00:96::1"], 80, 8080),
@@ -165,7 +165,7 @@ fn addresses_have_holders_of_all_sorts() {
     assert_eq!(index.zone("n1").map(|zone| &**zone), Some("zone-a"));
     // A pod that ended keeps its address in the API, but nobody answers there.
     let ended = with_pod(pod("web", "n1", &["10.0.0.1"]), |pod| {
-        pod.ended = Some(30 * S)
+        pod.ended = Some(30 * S);
     });
     index.put(ended, 31 * S);
     assert!(holders(&index, "10.0.0.1", 30 * S, 40 * S).is_empty());
@@ -228,7 +228,7 @@ fn pods_are_found_by_what_an_agent_sees() {
     let fixed = |name: &str, node: &str| {
         listening(
             with_pod(pod(name, node, &["192.168.0.1"]), |pod| {
-                pod.host_network = true
+                pod.host_network = true;
             }),
             9100,
         )

@@ -113,6 +113,7 @@ pub(in crate::ledger) fn decode_key(
         },
         scope,
         own: is_set(OWN),
+        era: 0,
     })
 }
 
@@ -131,6 +132,7 @@ mod tests {
             protocol: Protocol::Tcp,
             scope: 0,
             own: false,
+            era: 0,
         };
         let v6 = IpAddr::from([7; 16]);
         vec![

@@ -2,6 +2,7 @@
 
 mod answers;
 mod commits;
+mod eras;
 mod oracle;
 mod restarts;
 
@@ -38,6 +39,7 @@ pub(super) fn key(local: &str, port: u16) -> RowKey {
         remote_prefix: 0,
         scope: 0,
         own: false,
+        era: 0,
     }
 }
 
@@ -55,9 +57,9 @@ fn entity(id: &str, name: &str) -> Entity {
         id: id.into(),
         kind: Kind::Container,
         name: name.into(),
-        workload: "pod:1".into(),
-        workload_kind: Kind::Pod,
-        workload_name: "pod-1".into(),
+        pod: "pod:1".into(),
+        pod_kind: Kind::Pod,
+        pod_name: "pod-1".into(),
         namespace: "shop".into(),
         node: "n1".into(),
         labels: BTreeMap::from([("qos".into(), "guaranteed".into())]),

@@ -34,9 +34,15 @@ async fn start() -> Server {
     let retention = Duration::from_secs(86_400);
     let ledger = Ledger::open(Arc::new(Memory::new()), retention, now_ms()).unwrap();
     let any = "127.0.0.1:0".parse().unwrap();
-    Server::start(Arc::new(ledger), any, any, v1::AgentConfig::default())
-        .await
-        .unwrap()
+    Server::start(
+        Arc::new(ledger),
+        any,
+        any,
+        v1::AgentConfig::default(),
+        Directory::default(),
+    )
+    .await
+    .unwrap()
 }
 
 async fn channel(server: &Server) -> Channel {
@@ -149,7 +155,7 @@ fn wrong_questions() -> Vec<(v1::GraphQuery, &'static str)> {
         ..v1::GraphQuery::default()
     };
     vec![
-        (query("pod", None), "level"),
+        (query("planet", None), "level"),
         (query("", Some(99)), "hops"),
         (query("", Some(2)), "hops"),
     ]

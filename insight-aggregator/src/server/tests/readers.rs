@@ -143,6 +143,7 @@ async fn a_taken_port_is_named() {
         any,
         server.http,
         v1::AgentConfig::default(),
+        Directory::default(),
     )
     .await
     .err()

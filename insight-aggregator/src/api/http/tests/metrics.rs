@@ -68,7 +68,7 @@ async fn an_empty_aggregator_can_be_scraped() {
     let retention = Duration::from_secs(60);
     let ledger = Ledger::open(Arc::new(Memory::new()), retention, now_ms()).unwrap();
     let empty = Http {
-        reader: Reader::new(Arc::new(ledger), Arc::default()),
+        reader: Reader::new(Arc::new(ledger), Directory::default(), Arc::default()),
         ..http
     };
     let families = scrape(&empty).await;

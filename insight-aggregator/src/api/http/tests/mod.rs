@@ -17,6 +17,7 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::api::stats::ApiStats;
 use crate::ingest::decode::{self, decode};
+use crate::kubernetes::Directory;
 use crate::ledger::Ledger;
 use crate::model::now_ms;
 use crate::store::Memory;
@@ -37,8 +38,14 @@ fn state() -> Http {
     let (committer, _thread) = Committer::start(ledger.clone(), Arc::clone(&ingest)).unwrap();
     let agents = Agents::default();
     Http {
-        reader: Reader::new(ledger.clone(), stats.clone()),
-        feeds: Feeds::new(ledger, stats, stop.clone(), TaskTracker::new()),
+        reader: Reader::new(ledger.clone(), Directory::default(), stats.clone()),
+        feeds: Feeds::new(
+            ledger,
+            Directory::default(),
+            stats,
+            stop.clone(),
+            TaskTracker::new(),
+        ),
         agents,
         committer,
         ingest,

@@ -34,7 +34,7 @@ fn around(world: &World, focus: &str, hops: u32) -> Result<v1::Graph, QueryError
     let mut query = query(Level::Workload);
     query.focus = Some(focus.to_owned());
     query.hops = hops;
-    build(&world.window, &query)
+    build(&world.window, &query, &world.index)
 }
 
 fn ways(graph: &v1::Graph) -> Vec<String> {

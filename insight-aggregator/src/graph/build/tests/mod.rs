@@ -1,6 +1,7 @@
 mod focus;
 mod gaps;
 mod join;
+mod kubernetes;
 mod levels;
 mod shared;
 mod sums;

@@ -44,7 +44,7 @@ fn without(world: &World, without: Traits) -> Vec<String> {
         without,
         ..query(Level::Workload)
     };
-    edges(&build(&world.window, &query).unwrap())
+    edges(&build(&world.window, &query, &world.index).unwrap())
 }
 
 const REPORT: &str = "unit:n1/agent > unit:n2/aggregator :7701 c 1/9/1 s 1/9/1";

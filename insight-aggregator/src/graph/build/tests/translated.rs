@@ -2,18 +2,10 @@
 
 use insight_proto::v1;
 
-use crate::graph::testing::{Random, World, counts, edges, pod, refused};
+use crate::graph::testing::{Random, World, counts, edges, pod, refused, to};
 use crate::model::{Dialed, Entity, Level, RowKey, Side};
 
 const SERVICE: &str = "10.96.0.1";
-
-fn to(address: &str) -> Dialed {
-    Dialed::Translated {
-        to: address.parse().unwrap(),
-        source: None,
-        scope: 0,
-    }
-}
 
 fn masked(address: &str, source: &str) -> Dialed {
     Dialed::Translated {
@@ -134,7 +126,7 @@ fn a_backend_that_nobody_watches_has_the_clients_view() {
 }
 
 #[test]
-fn the_clients_sum_stays_with_the_service_if_one_backend_tells_nothing() {
+fn what_no_backend_tells_stays_with_the_service() {
     let [a, b, _] = pods();
     let both = [to("10.0.0.2:8080"), to("192.0.2.7:8080")];
     let world = World::new()
@@ -144,7 +136,7 @@ fn the_clients_sum_stays_with_the_service_if_one_backend_tells_nothing() {
     assert_eq!(
         world.edges(),
         [
-            "pod:a > external:10.96.0.1 :80 c 5/50/500 s -",
+            "pod:a > external:10.96.0.1 :80 c 2/20/200 s -",
             "pod:a > pod:b :8080 c - s 3/30/300",
         ]
     );
