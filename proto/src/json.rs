@@ -3,6 +3,8 @@
 //! Keys are in the order of the messages' fields. Times are RFC 3339 in UTC with milliseconds, counts are integers, a
 //! view that no agent saw is `null`.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -37,6 +39,7 @@ pub fn edge(edge: &v1::Edge) -> Value {
         "role_unknown": edge.role_unknown,
         "loopback": edge.loopback,
         "own": edge.own,
+        "dialed_services": edge.dialed_services,
     })
 }
 
@@ -84,24 +87,32 @@ fn gap(gap: &v1::Gap) -> Value {
 }
 
 fn node(node: &v1::Node) -> Value {
-    let mut labels: Vec<_> = node.labels.iter().collect();
-    labels.sort_unstable();
-    let labels: Map<String, Value> = labels
-        .into_iter()
-        .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
-        .collect();
     let mut json = json!({
         "id": node.id,
         "kind": node.kind,
         "name": node.name,
         "namespace": node.namespace,
         "node": node.node,
-        "labels": labels,
+        "labels": texts(&node.labels),
+        "kubernetes_labels": texts(&node.kubernetes_labels),
+        "zone": node.zone,
+        "workload": node.workload,
+        "services": node.services,
     });
     if let Some(sample) = &node.metrics {
         json["metrics"] = metrics(sample);
     }
     json
+}
+
+/// In order of the keys.
+fn texts(labels: &HashMap<String, String>) -> Map<String, Value> {
+    let mut labels: Vec<_> = labels.iter().collect();
+    labels.sort_unstable();
+    labels
+        .into_iter()
+        .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
+        .collect()
 }
 
 /// Unknown figures and limits that do not exist have no key.
@@ -231,10 +242,11 @@ mod tests {
             role_unknown: false,
             loopback: true,
             own: false,
+            dialed_services: vec!["shop/web:80".to_owned()],
         }
     }
 
-    const EDGE: &str = r#"{"id":"00ff00ff00ff00ff","client":"unit:n1/a.service","server":"external:192.0.2.7","protocol":"tcp","port":7001,"dialed":["10.96.0.1:80"],"first_seen":"2026-01-31T12:00:00.000Z","last_seen":"2026-01-31T12:00:01.250Z","client_view":{"connections_opened":3,"connections_closed":2,"connections_failed":10,"active":1,"bytes_sent":18446744073709551615,"bytes_received":5,"retransmits":6,"failures":{"refused":1,"timed_out":2,"unreachable":3,"other":4},"resets":7,"bytes_retransmitted":8,"syn_retransmits":9,"messages_sent":14,"messages_received":15,"rtt":{"count":10,"p50_us":11,"p90_us":12,"p99_us":13},"connect":null},"server_view":null,"role_unknown":false,"loopback":true,"own":false}"#;
+    const EDGE: &str = r#"{"id":"00ff00ff00ff00ff","client":"unit:n1/a.service","server":"external:192.0.2.7","protocol":"tcp","port":7001,"dialed":["10.96.0.1:80"],"first_seen":"2026-01-31T12:00:00.000Z","last_seen":"2026-01-31T12:00:01.250Z","client_view":{"connections_opened":3,"connections_closed":2,"connections_failed":10,"active":1,"bytes_sent":18446744073709551615,"bytes_received":5,"retransmits":6,"failures":{"refused":1,"timed_out":2,"unreachable":3,"other":4},"resets":7,"bytes_retransmitted":8,"syn_retransmits":9,"messages_sent":14,"messages_received":15,"rtt":{"count":10,"p50_us":11,"p90_us":12,"p99_us":13},"connect":null},"server_view":null,"role_unknown":false,"loopback":true,"own":false,"dialed_services":["shop/web:80"]}"#;
 
     #[test]
     fn an_edge_keeps_the_order_of_its_keys() {
@@ -248,8 +260,14 @@ mod tests {
             id: "unit:n1/a.service".to_owned(),
             kind: "unit".to_owned(),
             name: "a.\"service\"".to_owned(),
-            namespace: String::new(),
+            namespace: "shop".to_owned(),
             node: "n1".to_owned(),
+            kubernetes_labels: [("tier", "web"), ("app", "a")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+            zone: "z1".to_owned(),
+            workload: "deployment:shop/a".to_owned(),
+            services: vec!["shop/a".to_owned()],
             labels: labels
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .into(),
@@ -263,9 +281,8 @@ mod tests {
             }),
         };
         let bare = v1::Node {
-            metrics: None,
-            labels: Default::default(),
-            ..node.clone()
+            id: node.id.clone(),
+            ..v1::Node::default()
         };
         let gap = v1::Gap {
             node: "n1".to_owned(),
@@ -286,9 +303,10 @@ mod tests {
         let expected = [
             r#"{"from":"2026-01-31T12:00:00.000Z","to":null,"level":"workload","complete":false,"#,
             r#""gaps":[{"node":"n1","from":"2026-01-31T12:00:00.000Z","to":"2026-01-31T12:01:00.000Z","reason":"agent_silent","detail":"no report"}],"#,
-            r#""nodes":[{"id":"unit:n1/a.service","kind":"unit","name":"a.\"service\"","namespace":"","node":"n1","labels":{"cgroup":"/x","unit":"a.service"},"#,
+            r#""nodes":[{"id":"unit:n1/a.service","kind":"unit","name":"a.\"service\"","namespace":"shop","node":"n1","labels":{"cgroup":"/x","unit":"a.service"},"#,
+            r#""kubernetes_labels":{"app":"a","tier":"web"},"zone":"z1","workload":"deployment:shop/a","services":["shop/a"],"#,
             r#""metrics":{"at":"2026-01-31T12:00:00.000Z","cpu_usage_seconds_total":1.5,"memory_working_set_bytes":4096,"cpu_run_delay_seconds_total":0.25,"cpu_runs_total":9}},"#,
-            r#"{"id":"unit:n1/a.service","kind":"unit","name":"a.\"service\"","namespace":"","node":"n1","labels":{}}],"#,
+            r#"{"id":"unit:n1/a.service","kind":"","name":"","namespace":"","node":"","labels":{},"kubernetes_labels":{},"zone":"","workload":"","services":[]}],"#,
             r#""edges":["#,
             EDGE,
             "]}",

@@ -783,7 +783,19 @@ pub mod agent_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// Which part of the graph, at which level and time. Everything is optional.
+/// Which part of the graph, at which level and time. Everything is optional. The question is the same everywhere: a field is a parameter of that name in
+/// HTTP and a flag on the command line (`--min-bytes`); lists are separated by commas there.
+///
+/// It is answered in this order:
+///
+/// 1. Connections that are one of `without` are left out; the others are summed up to edges at `level`.
+/// 1. Filters: an edge stays if it meets all that are given. An end of it has to be in one of `namespaces` and match `selector`, and an end, this one or
+///    the other, has to be one of `kinds`; so the edges of a namespace include those with callers outside of it, and namespaces=shop&kinds=external
+///    are what shop has to do with the world. Its port and protocol have to be among `ports` and `protocols`, and its traffic at least `min_bytes` and
+///    `min_connections`. An ambiguous end is where one of its candidates is.
+/// 1. `focus` with `hops` and `direction` keeps what can be reached along these edges.
+/// 1. `top` keeps the largest of these, and sums the others up to one.
+///    Gaps are those of all nodes, whatever is asked for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GraphQuery {
     /// The 15 minutes that end here, widened to full minutes. Not together with `from` or `to`.
@@ -795,7 +807,7 @@ pub struct GraphQuery {
     /// End of the range; default: now, the open minute included. Rounded up to the minute where it is past.
     #[prost(message, optional, tag = "3")]
     pub to: ::core::option::Option<::prost_types::Timestamp>,
-    /// "container", "workload" (default) or "node".
+    /// "container", "pod", "workload" (default), "service", "namespace", "node" or "zone".
     #[prost(string, tag = "4")]
     pub level: ::prost::alloc::string::String,
     /// Id or name of a node; only what is at most `hops` edges away from it is answered.
@@ -808,6 +820,42 @@ pub struct GraphQuery {
     /// between an agent and its aggregator, and others' with an agent.
     #[prost(string, repeated, tag = "7")]
     pub without: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Kubernetes namespaces, by their names.
+    #[prost(string, repeated, tag = "8")]
+    pub namespaces: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// A Kubernetes label selector: "app=web,tier!=db", "app in (web,api)", "app notin (web)", "app", "!app"; a comma means "and". As in Kubernetes, `!=`, `notin` and
+    /// `!app` also match what has no such label; what Kubernetes does not know matches no selector.
+    #[prost(string, tag = "9")]
+    pub selector: ::prost::alloc::string::String,
+    /// Kinds of nodes, see Node.kind, in any case; a kind that nobody has is none of them.
+    #[prost(string, repeated, tag = "10")]
+    pub kinds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Ports of servers: "443", or ranges, both ends included: "8000-8999". It is the server's own port, and not a Service's that stands for it.
+    #[prost(string, repeated, tag = "11")]
+    pub ports: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// "tcp", "udp".
+    #[prost(string, repeated, tag = "12")]
+    pub protocols: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Payload bytes in the range, both ways together, by the view that counted more.
+    #[prost(uint64, tag = "13")]
+    pub min_bytes: u64,
+    /// Connections that were established in the range, by the view that counted more.
+    #[prost(uint64, tag = "14")]
+    pub min_connections: u64,
+    /// Which way from `focus`: "inbound", who calls it, and who calls those; "outbound", whom it calls, and whom those call; "both" (default), any way. Refused
+    /// without a focus.
+    #[prost(string, tag = "15")]
+    pub direction: ::prost::alloc::string::String,
+    /// So many edges, the largest; all others are summed up to one edge between the node "other" and itself, in both views exactly. 0: all are summed up.
+    #[prost(uint32, optional, tag = "16")]
+    pub top: ::core::option::Option<u32>,
+    /// What is large: "bytes" (default), "connections" that were established or "failures" of connects, each by the view that counted more. Refused without `top`.
+    #[prost(string, tag = "17")]
+    pub top_by: ::prost::alloc::string::String,
+    /// Also nodes without any connection in the range (but for what `without` leaves out) that are in `namespaces` and match `selector` and `kinds`. Refused with a focus,
+    /// which they are never near to.
+    #[prost(bool, tag = "18")]
+    pub unconnected: bool,
 }
 /// See GraphQuery.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -825,7 +873,7 @@ pub struct Graph {
     /// End of the range that was counted.
     #[prost(message, optional, tag = "2")]
     pub to: ::core::option::Option<::prost_types::Timestamp>,
-    /// "container", "workload" or "node".
+    /// As in GraphQuery.
     #[prost(string, tag = "3")]
     pub level: ::prost::alloc::string::String,
     /// Whether everything in the range was seen; if not, `gaps` says what was not.
@@ -871,8 +919,8 @@ pub struct Node {
     /// not seen, a refused one for instance; inside a pod that end is the pod.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// "container", "pod", "unit", "cgroup", "node", "external", "ambiguous", "overflow": both ends of what found no room in the flow map of
-    /// a node's agent, its sums exact, its ends unknown.
+    /// "container", "pod", "unit", "cgroup", "node", "external", "ambiguous"; "overflow": both ends of what found no room in the flow map of
+    /// a node's agent, its sums exact, its ends unknown; "other": both ends of what GraphQuery.top leaves, its id "other".
     #[prost(string, tag = "2")]
     pub kind: ::prost::alloc::string::String,
     /// For people.
@@ -884,7 +932,8 @@ pub struct Node {
     /// The node it runs on; empty for what is outside.
     #[prost(string, tag = "5")]
     pub node: ::prost::alloc::string::String,
-    /// What else is known: "pod_uid", "container_id", "runtime", "qos", "unit", "cgroup", "process", "address", "prefix", "candidates".
+    /// What else is known: "pod_uid", "container_id", "runtime", "qos", "unit", "cgroup", "process", "address", "prefix", "candidates",
+    /// and of "other" its number of "edges".
     #[prost(map = "string, string", tag = "6")]
     pub labels: ::std::collections::HashMap<
         ::prost::alloc::string::String,
@@ -893,6 +942,21 @@ pub struct Node {
     /// Its newest CPU and memory sample in the range, for kinds that have one.
     #[prost(message, optional, tag = "7")]
     pub metrics: ::core::option::Option<NodeMetrics>,
+    /// Its labels in Kubernetes, which GraphQuery.selector is about.
+    #[prost(map = "string, string", tag = "8")]
+    pub kubernetes_labels: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// The zone that its node is in; empty when unknown.
+    #[prost(string, tag = "9")]
+    pub zone: ::prost::alloc::string::String,
+    /// Id of the workload that it belongs to, where that is another node.
+    #[prost(string, tag = "10")]
+    pub workload: ::prost::alloc::string::String,
+    /// Services that select it, "NAMESPACE/NAME".
+    #[prost(string, repeated, tag = "11")]
+    pub services: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// CPU and memory of a node of the graph; formulas as in cAdvisor. Absent fields are unknown or, for limits, unlimited.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -937,10 +1001,10 @@ pub struct Edge {
     /// Id of the server's node.
     #[prost(string, tag = "3")]
     pub server: ::prost::alloc::string::String,
-    /// "tcp" or "udp".
+    /// "tcp" or "udp"; empty of what GraphQuery.top leaves, which may be both.
     #[prost(string, tag = "4")]
     pub protocol: ::prost::alloc::string::String,
-    /// The server's port.
+    /// The server's port; 0 of what GraphQuery.top leaves.
     #[prost(uint32, tag = "5")]
     pub port: u32,
     /// Addresses that clients asked for in place of the server's, "ADDRESS:PORT", where something rewrote them: a Service's. At most 64.
@@ -967,6 +1031,9 @@ pub struct Edge {
     /// All of its connections are Insight's own: an agent's with its aggregator, or others' with an agent.
     #[prost(bool, tag = "13")]
     pub own: bool,
+    /// The Services that clients dialed, as far as their names are known: "NAMESPACE/NAME:PORT".
+    #[prost(string, repeated, tag = "14")]
+    pub dialed_services: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Counts of one side in the range. In both views, sent is client to server and received is server to client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1052,7 +1119,7 @@ pub struct Failures {
 /// A subscription.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubscribeRequest {
-    /// Level, focus, hops and what is left out; the range is the running 15 minutes, so `at`, `from` and `to` are refused.
+    /// Which part; the range is the running 15 minutes, so `at`, `from` and `to` are refused.
     #[prost(message, optional, tag = "1")]
     pub query: ::core::option::Option<GraphQuery>,
     /// The newest token that the reader has; empty for a fresh start. Too old a token gets `lost` and a snapshot.
@@ -1131,7 +1198,7 @@ pub struct DiffRequest {
     /// The earlier question.
     #[prost(message, optional, tag = "1")]
     pub before: ::core::option::Option<GraphQuery>,
-    /// The later question; its level, focus, hops and what it leaves out are taken for both.
+    /// The later question; all of it but the time is taken for both. With `top` each moment has its own largest edges.
     #[prost(message, optional, tag = "2")]
     pub after: ::core::option::Option<GraphQuery>,
 }

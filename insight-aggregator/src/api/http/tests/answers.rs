@@ -122,7 +122,7 @@ async fn mistakes_have_a_code_a_message_and_a_hint() {
         ),
         (
             "GET",
-            "/v1/graph?level=pod",
+            "/v1/graph?level=cluster",
             400,
             "invalid_argument",
             "level: ",

@@ -2,6 +2,7 @@ mod focus;
 mod gaps;
 mod join;
 mod levels;
+mod parts;
 mod shared;
 mod sums;
 mod traits;
