@@ -5,9 +5,13 @@ use serde_json::{Value, json};
 
 use crate::model::Level;
 
-/// Where an edge is looked for when no level is named: most ids come from a graph at the default level. An edge whose ends are the
-/// same at two levels has the same id and the same counts at both.
-pub const SEARCHED: [Level; 3] = [Level::Workload, Level::Container, Level::Node];
+/// Where an edge is looked for when no level is named, the default level first: most ids come from a graph of that one. An edge whose ends are
+/// the same at two levels has the same id and the same counts at both.
+pub fn searched() -> Vec<Level> {
+    let first = Level::default();
+    let others = Level::ALL.into_iter().filter(|level| *level != first);
+    std::iter::once(first).chain(others).collect()
+}
 
 /// The graph cut down to one edge and its nodes; nothing if the edge is not in it.
 pub fn only_edge(mut graph: v1::Graph, id: &str) -> Option<v1::Graph> {

@@ -54,7 +54,7 @@ impl TopologyService for TopologyApi {
         let query = self.parse(&query)?;
         let subscriber = self
             .feeds
-            .subscribe(&query, &request.resume_token)
+            .subscribe(query.part, &request.resume_token)
             .map_err(|full| Status::resource_exhausted(full_message(full)))?;
         let (events, stream) = mpsc::channel(MAX_WAITING_EVENTS);
         self.tasks.spawn(subscriber.run(events));
@@ -67,12 +67,12 @@ impl TopologyService for TopologyApi {
     ) -> Result<Response<v1::GraphDiff>, Status> {
         let request = request.into_inner();
         let after = request.after.unwrap_or_default();
+        let before = request.before.unwrap_or_default();
         let before = v1::GraphQuery {
-            level: after.level.clone(),
-            focus: after.focus.clone(),
-            hops: after.hops,
-            without: after.without.clone(),
-            ..request.before.unwrap_or_default()
+            at: before.at,
+            from: before.from,
+            to: before.to,
+            ..after.clone()
         };
         let (before, after) = (self.parse(&before)?, self.parse(&after)?);
         let diff = diff(&self.reader, before, after).await;

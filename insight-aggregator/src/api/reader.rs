@@ -107,10 +107,8 @@ impl Reader {
         let mut wrong = None;
         let mut is_right = false;
         for &level in levels {
-            let query = Query {
-                level,
-                ..query.clone()
-            };
+            let mut query = query.clone();
+            query.part.level = level;
             match graph::build(&window, &query, &index).map(|graph| only_edge(graph, id)) {
                 Ok(None) => is_right = true,
                 Ok(found) => {

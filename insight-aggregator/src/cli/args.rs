@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::graph::QueryText;
+use crate::model::Level;
 
 /// Joins what agents report into the dependency graph, keeps it and serves it.
 #[derive(Debug, Parser)]
@@ -144,10 +145,9 @@ pub(super) struct TimeArgs {
 }
 
 /// Which part of the graph a reader asks for.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct PartArgs {
-    /// container, workload or node [default: workload]
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", help = levels("[default: workload]"))]
     pub(super) level: Option<String>,
     /// Id or name of a node: only what is near it
     #[arg(long, value_name = "NODE")]
@@ -155,9 +155,49 @@ pub(super) struct PartArgs {
     /// How near: edges from --focus [default: 1]
     #[arg(long, value_name = "N", requires = "focus")]
     pub(super) hops: Option<String>,
+    /// Which way from --focus: inbound (who calls it), outbound (whom it calls) or both [default: both]
+    #[arg(long, value_name = "WAY", requires = "focus")]
+    pub(super) direction: Option<String>,
     /// What is left out: loopback (connections within a network namespace, for example health checks of localhost), own (Insight's own)
     #[arg(long, value_name = "loopback,own")]
     pub(super) without: Option<String>,
+    /// Only edges with an end in one of these Kubernetes namespaces
+    #[arg(long, value_name = "NAME,…", visible_alias = "namespace")]
+    pub(super) namespaces: Option<String>,
+    /// Only edges with an end that has these Kubernetes labels, as kubectl takes them; the same end as for --namespaces
+    #[arg(long, value_name = "SELECTOR")]
+    pub(super) selector: Option<String>,
+    /// Only edges with an end of one of these kinds, for example pod, deployment, unit, external
+    #[arg(long, value_name = "KIND,…", visible_alias = "kind")]
+    pub(super) kinds: Option<String>,
+    /// Only edges to these ports of servers: numbers and ranges
+    #[arg(long, value_name = "443,8000-8999,…", visible_alias = "port")]
+    pub(super) ports: Option<String>,
+    /// Only edges of these protocols
+    #[arg(long, value_name = "tcp,udp", visible_alias = "protocol")]
+    pub(super) protocols: Option<String>,
+    /// Only edges with so many payload bytes, both ways together
+    #[arg(long, value_name = "N")]
+    pub(super) min_bytes: Option<String>,
+    /// Only edges with so many established connections
+    #[arg(long, value_name = "N")]
+    pub(super) min_connections: Option<String>,
+    /// Only the N largest edges one by one; the others are summed up to one
+    #[arg(long, value_name = "N")]
+    pub(super) top: Option<String>,
+    /// What is large: bytes, connections or failures [default: bytes]
+    #[arg(long, value_name = "WHAT", requires = "top")]
+    pub(super) top_by: Option<String>,
+    /// Also nodes without any connection
+    #[arg(long, conflicts_with = "focus")]
+    pub(super) unconnected: bool,
+}
+
+/// "container, workload or node", and what follows.
+fn levels(more: &str) -> String {
+    let names = Level::ALL.map(Level::as_str);
+    let (last, others) = names.split_last().unwrap_or((&"", &[]));
+    format!("{} or {last} {more}", others.join(", "))
 }
 
 #[derive(Debug, Args)]
@@ -165,8 +205,10 @@ pub(super) struct PartArgs {
 Examples:
   insight-aggregator graph
   insight-aggregator graph --at -2h --level node
-  insight-aggregator graph --without loopback,own
-  insight-aggregator graph --focus nginx.service --hops 2 --format dot | dot -Tsvg > graph.svg")]
+  insight-aggregator graph --without loopback,own --top 20
+  insight-aggregator graph --namespaces shop --selector 'app in (web,api)' --unconnected
+  insight-aggregator graph --kinds external --ports 443,8000-8999 --min-bytes 1000000
+  insight-aggregator graph --focus nginx.service --hops 2 --direction inbound --format dot | dot -Tsvg > graph.svg")]
 pub(super) struct GraphArgs {
     #[command(flatten)]
     pub(super) server: ServerArgs,
@@ -199,6 +241,7 @@ In lines, `+` is a new edge, `~` one with new counts, `-` one that had no traffi
 
 Examples:
   insight-aggregator watch
+  insight-aggregator watch --namespaces shop --top 20
   insight-aggregator watch --focus nginx.service | grep '^+'")]
 pub(super) struct WatchArgs {
     #[command(flatten)]
@@ -219,8 +262,7 @@ pub(super) struct EdgeArgs {
     pub(super) server: ServerArgs,
     #[command(flatten)]
     pub(super) time: TimeArgs,
-    /// container, workload or node [default: the one that has such an edge]
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", help = levels("[default: the one that has such an edge]"))]
     pub(super) level: Option<String>,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
@@ -240,13 +282,23 @@ pub(super) enum EdgeFormat {
 /// The question that flags make.
 pub(super) fn question(time: Option<TimeArgs>, part: PartArgs) -> QueryText {
     let (at, from, to) = time.map_or((None, None, None), |time| (time.at, time.from, time.to));
-    QueryText {
-        at,
-        from,
-        to,
-        level: part.level,
-        focus: part.focus,
-        hops: part.hops,
-        without: part.without,
-    }
+    QueryText::default()
+        .with("at", at)
+        .with("from", from)
+        .with("to", to)
+        .with("level", part.level)
+        .with("focus", part.focus)
+        .with("hops", part.hops)
+        .with("direction", part.direction)
+        .with("without", part.without)
+        .with("namespaces", part.namespaces)
+        .with("selector", part.selector)
+        .with("kinds", part.kinds)
+        .with("ports", part.ports)
+        .with("protocols", part.protocols)
+        .with("min_bytes", part.min_bytes)
+        .with("min_connections", part.min_connections)
+        .with("top", part.top)
+        .with("top_by", part.top_by)
+        .with("unconnected", part.unconnected.then(|| "true".to_owned()))
 }

@@ -11,21 +11,18 @@ use super::connect::connect;
 use super::failure::Failure;
 use super::graph::to_proto;
 use super::output;
-use crate::api::edge::{SEARCHED, describe, only_edge};
+use crate::api::edge::{describe, only_edge, searched};
 use crate::graph::render::one_line;
 
 pub(super) async fn run(args: EdgeArgs) -> Result<(), Failure> {
     let levels = match &args.level {
         Some(level) => vec![level.clone()],
-        None => SEARCHED.map(|level| level.as_str().to_owned()).to_vec(),
+        None => {
+            let levels = searched().into_iter();
+            levels.map(|level| level.as_str().to_owned()).collect()
+        }
     };
-    let part = PartArgs {
-        level: None,
-        focus: None,
-        hops: None,
-        without: None,
-    };
-    let query = to_proto(&question(Some(args.time), part))?;
+    let query = to_proto(&question(Some(args.time), PartArgs::default()))?;
     let mut client = connect(&args.server.server).await?;
     for level in levels {
         let query = v1::GraphQuery {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tonic::{Code, Status};
 
-use super::spelling::with_flags;
+use super::spelling::{flag, with_flags};
 use crate::api::grpc::wrong_question;
 
 /// Exit code for wrong arguments or configuration: EX_USAGE of sysexits.h.
@@ -36,7 +36,7 @@ impl Failure {
 
     /// A question that cannot be answered; `message` and `hint` name parameters as in URLs.
     pub(super) fn question(field: &str, message: &str, hint: &str) -> Self {
-        let message = format!("--{field}: {}", with_flags(message));
+        let message = format!("{}: {}", flag(field), with_flags(message));
         Self::usage(message, with_flags(hint))
     }
 

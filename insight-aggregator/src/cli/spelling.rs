@@ -1,7 +1,11 @@
 //! The aggregator names parameters as a URL does, `focus=web`; on a command line they are flags.
 
-/// The parameters that are flags too.
-const PARAMETERS: [&str; 7] = ["at", "from", "to", "level", "focus", "hops", "without"];
+use crate::graph::{PARTS, TIMES};
+
+/// The flag of a parameter: `--min-bytes` for `min_bytes`.
+pub(super) fn flag(parameter: &str) -> String {
+    format!("--{}", parameter.replace('_', "-"))
+}
 
 /// The text with parameters as flags: `focus=web&hops=2` is `--focus web --hops 2`, and "`at`" is `--at`.
 pub(super) fn with_flags(text: &str) -> String {
@@ -13,8 +17,7 @@ pub(super) fn with_flags(text: &str) -> String {
                 out.pop();
                 out.push(' ');
             }
-            out.push_str("--");
-            out.push_str(name);
+            out.push_str(&flag(name));
             rest = match tail.strip_prefix('=') {
                 Some(value) => {
                     out.push(' ');
@@ -32,7 +35,7 @@ pub(super) fn with_flags(text: &str) -> String {
 
 /// The parameter that a text starts with, and what comes after it: `name=`, of which the sign is left, or "`name`".
 fn parameter(text: &str, before: Option<char>) -> Option<(&'static str, &str)> {
-    PARAMETERS.into_iter().find_map(|name| {
+    TIMES.into_iter().chain(PARTS).find_map(|name| {
         let quoted = text
             .strip_prefix('`')
             .and_then(|text| text.strip_prefix(name))
@@ -56,6 +59,10 @@ mod tests {
             (
                 "for example focus=a or focus=b&hops=2",
                 "for example --focus a or --focus b --hops 2",
+            ),
+            (
+                "`top` 7, top_by=bytes&min_bytes=5 or selector=app=web",
+                "--top 7, --top-by bytes --min-bytes 5 or --selector app=web",
             ),
             (
                 "leave `focus` out, or `at`, é",

@@ -112,16 +112,21 @@ fn same_gaps(old: &v1::Graph, new: &v1::Graph) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::DEFAULT_RANGE_MS;
     use crate::graph::testing::{END, Random, START, World, counts, pod};
+    use crate::graph::{DEFAULT_RANGE_MS, Part, Query, build};
     use crate::model::{Coverage, Level, Metrics};
 
     /// The graph of the running 15 minutes that end so much later.
     fn later(world: &World, ms: i64) -> v1::Graph {
+        part_later(world, ms, Part::default())
+    }
+
+    /// The same of a part.
+    fn part_later(world: &World, ms: i64, part: Part) -> v1::Graph {
         let mut world = world.clone();
         let range = Range::running(END + ms);
         (world.window.from, world.window.to) = (range.from, range.to);
-        world.graph(Level::Workload)
+        build(&world.window, &Query { range, part }, &world.index).unwrap()
     }
 
     fn without_samples(graph: &v1::Graph) -> v1::Graph {
@@ -156,6 +161,29 @@ mod tests {
             }
         }
         assert!(told > 300, "worlds differ");
+    }
+
+    #[test]
+    fn every_part_can_be_followed() {
+        let mut random = Random(0xf0110);
+        let (mut told, mut others) = (0, 0);
+        for round in 0..600 {
+            let part = random.part(Level::ALL[round % Level::ALL.len()]);
+            let (before, after) = (random.world(), random.world());
+            let old = part_later(&before, 0, part.clone());
+            let new = part_later(&after, 7000, part);
+            let Some(changes) = delta(&old, &new) else {
+                assert_eq!((old.nodes, old.edges), (new.nodes, new.edges));
+                continue;
+            };
+            let mut kept = old;
+            apply(&mut kept, &changes);
+            assert_eq!(kept, new);
+            told += 1;
+            let is_other = |edge: &v1::Edge| edge.client == "other";
+            others += usize::from(changes.update_edges.iter().any(is_other));
+        }
+        assert!(told > 200 && others > 20, "{told} told, {others} of others");
     }
 
     #[test]

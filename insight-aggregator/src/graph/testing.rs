@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use insight_proto::v1;
 
-use super::{Query, Range, Traits, build};
+use super::{Filter, Part, Query, Range, build};
 use crate::identity::{entity, scope_of};
 use crate::kubernetes::Index;
 use crate::model::{
@@ -42,6 +42,14 @@ pub(super) fn unit(node: &str, unit: &str) -> Entity {
         ..v1::Owner::default()
     };
     entity(&owner, node)
+}
+
+/// The same in a Kubernetes namespace.
+pub(super) fn within(namespace: &str, entity: Entity) -> Entity {
+    Entity {
+        namespace: namespace.to_owned(),
+        ..entity
+    }
 }
 
 /// So many connections opened, bytes sent and bytes received by the measured end.
@@ -208,11 +216,23 @@ pub(super) fn query(level: Level) -> Query {
             from: Minute::of(START).start(),
             to: END,
         },
-        level,
-        focus: None,
-        hops: 1,
-        without: Traits::default(),
+        part: Part {
+            level,
+            ..Part::default()
+        },
     }
+}
+
+/// The filter that a question makes.
+pub(super) fn filter(ask: impl FnOnce(&mut v1::GraphQuery)) -> Filter {
+    part(ask).filter
+}
+
+/// The part that a question makes.
+pub(super) fn part(ask: impl FnOnce(&mut v1::GraphQuery)) -> Part {
+    let mut question = v1::GraphQuery::default();
+    ask(&mut question);
+    Query::parse(&question, END).unwrap().part
 }
 
 /// "client > server :port c 1/2/3 s -": connections opened, bytes sent and received, in both views, in order of the text.
@@ -251,13 +271,50 @@ impl Random {
         self.0 % limit
     }
 
+    /// Any filters that the worlds of [`Self::world`] have something for and against, each in half of the questions.
+    pub(super) fn filters(&mut self) -> v1::GraphQuery {
+        let mut some = |values: &[&[&str]]| {
+            let pick = self.below(2 * values.len() as u64) as usize;
+            let picked = values.get(pick).copied().unwrap_or_default();
+            picked.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        v1::GraphQuery {
+            namespaces: some(&[&["shop"], &["pay"], &["pay", "shop"], &["void"]]),
+            selector: some(&[&["!app"], &["app"], &["tier!=db,app notin (x)"]]).concat(),
+            kinds: some(&[&["pod"], &["Unit", "external"], &["ambiguous"]]),
+            ports: some(&[&["80"], &["81-90"], &["1-79", "80-81"]]),
+            protocols: some(&[&["tcp"], &["udp"], &["udp", "tcp"]]),
+            min_bytes: self.below(2) * self.below(1500),
+            min_connections: self.below(2) * self.below(4),
+            ..v1::GraphQuery::default()
+        }
+    }
+
+    /// Any part of such a world that needs no node's name.
+    pub(super) fn part(&mut self, level: Level) -> Part {
+        let by = ["", "bytes", "connections", "failures"];
+        let mut query = v1::GraphQuery {
+            level: level.as_str().to_owned(),
+            unconnected: self.below(2) == 0,
+            ..self.filters()
+        };
+        if matches!(level, Level::Node | Level::Zone) {
+            query.namespaces.clear();
+        }
+        if self.below(2) == 0 {
+            query.top = Some(self.below(12) as u32);
+            query.top_by = by[self.below(4) as usize].to_owned();
+        }
+        Query::parse(&query, END).unwrap().part
+    }
+
     /// A world of two nodes with pods and units that share few addresses, so that every rule of the join is met.
     pub(super) fn world(&mut self) -> World {
         let entities = [
-            container("n1", "a", "a1"),
-            container("n1", "a", "a2"),
-            pod("n1", "b"),
-            pod("n2", "c"),
+            within("shop", container("n1", "a", "a1")),
+            within("shop", container("n1", "a", "a2")),
+            within("shop", pod("n1", "b")),
+            within("pay", pod("n2", "c")),
             unit("n1", "x.service"),
             unit("n2", "y.service"),
         ];

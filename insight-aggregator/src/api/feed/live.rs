@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::Shared;
 use super::history::{History, Version};
 use super::token::Token;
-use super::{Part, Shared};
 use crate::api::reader::{ReadError, graph_of};
-use crate::graph;
+use crate::graph::{self, Part, Query, Range};
 use crate::kubernetes::Directory;
 use crate::ledger::Ledger;
+use crate::model::now_ms;
 
 /// How long the first change waits for others that come with it, such as the other end's report.
 const GATHER: Duration = Duration::from_millis(20);
@@ -177,7 +178,11 @@ fn make(
     part: &Part,
     before: Option<Arc<Version>>,
 ) -> Result<Arc<Version>, ReadError> {
-    let graph = graph_of(ledger, directory, &part.query())?;
+    let query = Query {
+        range: Range::running(now_ms()),
+        part: part.clone(),
+    };
+    let graph = graph_of(ledger, directory, &query)?;
     let Some(before) = before else {
         return Ok(Arc::new(Version {
             number: 1,

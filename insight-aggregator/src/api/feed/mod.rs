@@ -20,10 +20,9 @@ use tokio_util::task::TaskTracker;
 use self::live::Feed;
 pub use self::subscriber::{SLOW, Subscriber};
 use super::stats::ApiStats;
-use crate::graph::{Query, Range, Traits};
+use crate::graph::Part;
 use crate::kubernetes::Directory;
 use crate::ledger::Ledger;
-use crate::model::{Level, now_ms};
 
 /// Subscribers at the same time. Each costs a task and, while it lags, one version of the graph.
 pub const MAX_SUBSCRIBERS: usize = 1_000;
@@ -31,28 +30,6 @@ pub const MAX_SUBSCRIBERS: usize = 1_000;
 pub const MAX_FEEDS: usize = 64;
 /// Feeds that make their graph at the same time; the others wait, so that live readers leave the agents a core.
 const BUILDS_AT_ONCE: usize = 2;
-
-/// Which part of the graph a feed shows.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Part {
-    level: Level,
-    focus: Option<String>,
-    hops: u32,
-    without: Traits,
-}
-
-impl Part {
-    /// The question whose answer is the newest version.
-    fn query(&self) -> Query {
-        Query {
-            range: Range::running(now_ms()),
-            level: self.level,
-            focus: self.focus.clone(),
-            hops: self.hops,
-            without: self.without,
-        }
-    }
-}
 
 /// Why a subscription was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,14 +81,8 @@ impl Feeds {
         }
     }
 
-    /// Subscribes to the part that `query` asks for; its range is ignored. `token` is empty or what the reader has.
-    pub fn subscribe(&self, query: &Query, token: &str) -> Result<Subscriber, Full> {
-        let part = Part {
-            level: query.level,
-            focus: query.focus.clone(),
-            hops: query.hops,
-            without: query.without,
-        };
+    /// Subscribes to a part. `token` is empty or what the reader has.
+    pub fn subscribe(&self, part: Part, token: &str) -> Result<Subscriber, Full> {
         let subscribed = self.seat().and_then(|seat| {
             let (feed, newest) = self.join(part)?;
             Ok(Subscriber::new(&self.shared, feed, newest, token, seat))

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::Http;
 use super::answer::Failure;
 use super::graph::parse;
-use super::params::{Params, QUESTION, question};
-use crate::api::edge::{SEARCHED, describe};
+use super::params::{Params, question, questions};
+use crate::api::edge::{describe, searched};
 
 pub(super) async fn edge(
     State(http): State<Http>,
@@ -22,15 +22,15 @@ pub(super) async fn edge(
             "an id is 16 hexadecimal digits, as in /v1/graph",
         )
     })?;
-    let mut values = params.only(&QUESTION)?;
+    let mut values = params.only(&questions())?;
     let text = question(&mut values);
     let query = parse(&http.reader, &text)?;
-    let is_named = text.level.is_some_and(|level| !level.is_empty());
+    let is_named = text.get("level").is_some();
     let (levels, place) = if is_named {
-        let place = format!(" at level {}", query.level.as_str());
-        (vec![query.level], place)
+        let level = query.part.level;
+        (vec![level], format!(" at level {}", level.as_str()))
     } else {
-        (SEARCHED.to_vec(), String::new())
+        (searched(), String::new())
     };
     let found = http.reader.edge(query, levels, id.clone()).await?;
     let Some(graph) = found else {

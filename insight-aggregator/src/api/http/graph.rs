@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use super::Http;
 use super::answer::Failure;
-use super::params::{Params, QUESTION, question};
+use super::params::{Params, question, questions};
 use crate::api::grpc;
 use crate::api::reader::{ReadError, Reader};
-use crate::graph::{Query, QueryError, QueryText, render};
+use crate::graph::{PARTS, Query, QueryError, QueryText, render};
 use crate::model::now_ms;
 
 pub(super) async fn graph(State(http): State<Http>, params: Params) -> Result<Response, Failure> {
-    let mut known = QUESTION.to_vec();
+    let mut known = questions();
     known.push("format");
     let mut values = params.only(&known)?;
     let format = Format::parse(values.remove("format").as_deref())?;
@@ -31,7 +31,9 @@ pub(super) async fn graph(State(http): State<Http>, params: Params) -> Result<Re
 }
 
 pub(super) async fn diff(State(http): State<Http>, params: Params) -> Result<Json<Value>, Failure> {
-    let mut values = params.only(&["before", "after", "level", "focus", "hops", "without"])?;
+    let known: Vec<&str> = ["before", "after"].into_iter().chain(PARTS).collect();
+    let mut values = params.only(&known)?;
+    let part = question(&mut values);
     let mut question_at = |at: &'static str, required: bool| {
         let moment = values.remove(at).filter(|moment| !moment.is_empty());
         if required && moment.is_none() {
@@ -40,22 +42,17 @@ pub(super) async fn diff(State(http): State<Http>, params: Params) -> Result<Jso
                 "name the moments to compare, for example before=-1h&after=now",
             ));
         }
-        let text = QueryText {
-            at: moment,
-            from: None,
-            to: None,
-            level: values.get("level").cloned(),
-            focus: values.get("focus").cloned(),
-            hops: values.get("hops").cloned(),
-            without: values.get("without").cloned(),
-        };
-        let query = text.parse(now_ms()).map_err(|mut error| {
-            if error.field == "at" {
-                error.field = at;
-                error.hint = error.hint.replace("at=", &format!("{at}="));
-            }
-            error
-        });
+        let query = part
+            .clone()
+            .with("at", moment)
+            .parse(now_ms())
+            .map_err(|mut error| {
+                if error.field == "at" {
+                    error.field = at;
+                    error.hint = error.hint.replace("at=", &format!("{at}="));
+                }
+                error
+            });
         query.map_err(|error| refuse(&http.reader, error))
     };
     let (before, after) = (question_at("before", true)?, question_at("after", false)?);

@@ -62,7 +62,7 @@ fn routes() -> [(&'static str, Handlers, &'static str); 9] {
         (
             "/v1/graph",
             get(graph::graph),
-            "the dependency graph; ?at= or ?from=&to=, ?level=, ?focus=&hops=, ?without=, ?format=json|dot|mermaid|table",
+            "the dependency graph; ?at= or ?from=&to=, ?level=, ?focus=&hops=&direction=, ?without=, ?namespaces=, ?selector=, ?kinds=, ?ports=, ?protocols=, ?min_bytes=, ?min_connections=, ?top=&top_by=, ?unconnected=, ?format=json|dot|mermaid|table",
         ),
         (
             "/v1/edges/{id}",
@@ -72,7 +72,7 @@ fn routes() -> [(&'static str, Handlers, &'static str); 9] {
         (
             "/v1/diff",
             get(graph::diff),
-            "what differs between ?before= and ?after=; ?level=, ?focus=&hops=, ?without=",
+            "what differs between ?before= and ?after=; else as /v1/graph",
         ),
         ("/v1/agents", get(agents::agents), "connected agents"),
         (

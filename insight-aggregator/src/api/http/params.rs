@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, Query as Pairs};
 use axum::http::request::Parts;
 
 use super::answer::Failure;
-use crate::graph::QueryText;
+use crate::graph::{PARTS, QueryText, TIMES};
 
 /// What follows the question mark.
 pub(in crate::api) struct Params(Vec<(String, String)>);
@@ -59,18 +59,15 @@ impl Params {
 }
 
 /// The parameters that make a question.
-pub(super) const QUESTION: [&str; 7] = ["at", "from", "to", "level", "focus", "hops", "without"];
+pub(super) fn questions() -> Vec<&'static str> {
+    TIMES.into_iter().chain(PARTS).collect()
+}
 
 /// Takes the question out of the parameters.
 pub(super) fn question(values: &mut BTreeMap<&'static str, String>) -> QueryText {
-    let mut take = |name| values.remove(name);
-    QueryText {
-        at: take("at"),
-        from: take("from"),
-        to: take("to"),
-        level: take("level"),
-        focus: take("focus"),
-        hops: take("hops"),
-        without: take("without"),
-    }
+    questions()
+        .into_iter()
+        .fold(QueryText::default(), |text, name| {
+            text.with(name, values.remove(name))
+        })
 }

@@ -18,7 +18,7 @@ pub use self::edges::EdgeSeries;
 use self::text::Text;
 use super::http::{Failure, Http, Params};
 use super::reader::ReadError;
-use crate::graph::{self, Query, Range, Traits};
+use crate::graph::{self, Part, Query, Range};
 use crate::kubernetes::Directory;
 use crate::ledger::Ledger;
 use crate::model::{Level, Sum, UnixMs, Window, now_ms};
@@ -83,10 +83,10 @@ fn measured(
     };
     let query = Query {
         range: Range { from: now, to: now },
-        level: Level::Workload,
-        focus: None,
-        hops: 0,
-        without: Traits::default(),
+        part: Part {
+            level: Level::Workload,
+            ..Part::default()
+        },
     };
     let graph = graph::build(&window, &query, &directory.read())?;
     drop(window);

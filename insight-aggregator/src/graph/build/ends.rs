@@ -172,8 +172,14 @@ impl<'w> Ends<'w> {
         end
     }
 
-    fn get(&self, end: End) -> &v1::Node {
+    /// As it was met.
+    pub(super) fn get(&self, end: End) -> &v1::Node {
         &self.nodes[end.0 as usize]
+    }
+
+    /// Whom an ambiguous end may be.
+    pub(super) fn candidates(&self, end: End) -> impl Iterator<Item = End> {
+        self.candidates.get(&end).into_iter().flatten().copied()
     }
 
     /// Its id.

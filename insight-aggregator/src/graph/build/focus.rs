@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::ends::{End, Ends};
-use super::join::Joined;
-use crate::graph::QueryError;
+use super::join::{Flow, Joined};
+use crate::graph::{Direction, QueryError};
 
 /// Suggestions in an error.
 const SUGGESTED: usize = 5;
@@ -33,14 +33,15 @@ pub(super) fn find(ends: &mut Ends<'_>, focus: &str) -> Result<End, QueryError> 
     }
 }
 
-/// Drops the edges that are not on a way of at most `hops` edges from `focus`, in either direction.
-pub(super) fn keep_near(joined: &mut Joined, focus: End, hops: u32) {
+/// Drops the edges that are not on a way of at most so many edges from `focus`, followed in that direction.
+pub(super) fn keep_near(joined: &mut Joined, focus: End, hops: u32, direction: Direction) {
     let mut near = HashSet::from([focus]);
     for _ in 1..hops {
         let further: Vec<End> = joined
             .keys()
-            .filter(|flow| near.contains(&flow.client) != near.contains(&flow.server))
-            .flat_map(|flow| [flow.client, flow.server])
+            .flat_map(|flow| steps(flow, direction))
+            .filter(|(from, to)| near.contains(from) && !near.contains(to))
+            .map(|(_, to)| to)
             .collect();
         if further.is_empty() {
             break;
@@ -48,7 +49,20 @@ pub(super) fn keep_near(joined: &mut Joined, focus: End, hops: u32) {
         near.extend(further);
     }
     joined
-        .retain(|flow, _| hops > 0 && (near.contains(&flow.client) || near.contains(&flow.server)));
+        .retain(|flow, _| hops > 0 && steps(flow, direction).any(|(from, _)| near.contains(&from)));
+}
+
+/// From where to where an edge leads.
+fn steps(flow: &Flow, direction: Direction) -> impl Iterator<Item = (End, End)> + use<> {
+    let outbound = (flow.client, flow.server);
+    let inbound = (flow.server, flow.client);
+    let [is_out, is_in] = match direction {
+        Direction::Both => [true, true],
+        Direction::Inbound => [false, true],
+        Direction::Outbound => [true, false],
+    };
+    let steps = [is_out.then_some(outbound), is_in.then_some(inbound)];
+    steps.into_iter().flatten()
 }
 
 fn several_match(what: &str, focus: &str, several: &[(End, &str, &str)]) -> QueryError {

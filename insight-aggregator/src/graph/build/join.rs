@@ -30,8 +30,8 @@ pub(super) struct Flow {
 /// An edge's counts, each side from its own point of view, and what its clients dialed.
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
-    client: Option<Counters>,
-    server: Option<Counters>,
+    pub(super) client: Option<Counters>,
+    pub(super) server: Option<Counters>,
     role_known: bool,
     first_seen: UnixMs,
     last_seen: UnixMs,
@@ -241,6 +241,23 @@ impl Tally {
         self.traits = self.traits.and(traits);
     }
 
+    /// Adds another edge's counts to these. What its clients dialed is left off.
+    pub(super) fn add_edge(&mut self, other: &Self) {
+        let views = [
+            (&mut self.client, &other.client),
+            (&mut self.server, &other.server),
+        ];
+        for (view, other) in views {
+            if let Some(other) = other {
+                view.get_or_insert_default().add_peer(other);
+            }
+        }
+        self.role_known |= other.role_known;
+        self.first_seen = self.first_seen.min(other.first_seen);
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.traits = self.traits.and(other.traits);
+    }
+
     /// As readers get it: both views from the client's side.
     pub(super) fn edge(&self, flow: &Flow, ends: &Ends<'_>) -> v1::Edge {
         let (client, server) = (ends.id(flow.client), ends.id(flow.server));
@@ -265,7 +282,7 @@ impl Tally {
     }
 }
 
-fn edge_id(client: &str, server: &str, protocol: &str, port: u16) -> String {
+pub(super) fn edge_id(client: &str, server: &str, protocol: &str, port: u16) -> String {
     let named = [client, server, protocol, &port.to_string()].join("\0");
     format!("{:016x}", xxh3_64(named.as_bytes()))
 }

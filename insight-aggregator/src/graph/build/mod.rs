@@ -3,10 +3,11 @@
 //! A connection is measured twice where agents see both ends, and the two rows meet here, when a graph is read: nothing
 //! about the far end is decided earlier, so it does not matter which agent reports first, or how late. Two passes over
 //! the rows: [`claims`] notes who was seen where, [`join`] gives every row its far end and adds it up. Where NAT stands between, rows meet by
-//! what [`translate`] knows.
+//! what [`translate`] knows. Of all edges those are left that [`filter`], [`focus`] and [`top`] leave, in this order.
 
 mod claims;
 mod ends;
+mod filter;
 mod focus;
 mod gaps;
 mod home;
@@ -14,7 +15,9 @@ mod join;
 mod names;
 mod resolve;
 mod samples;
+mod top;
 mod translate;
+mod unconnected;
 
 #[cfg(test)]
 mod tests;
@@ -29,29 +32,34 @@ use crate::model::Window;
 use ends::Ends;
 use join::Joined;
 
-/// The graph that `query` asks for, made of `window`, whose range it has, with the names that `index` knows. Nodes are those with edges, and the focus.
+/// The graph that `query` asks for, made of `window`, whose range it has, with the names that `index` knows. Nodes are those with edges, the focus, and those without edges if they are
+/// asked for.
 ///
 /// Errors: the focus is no node of this window, or several.
 pub fn build(window: &Window, query: &Query, index: &Index) -> Result<v1::Graph, QueryError> {
-    let mut ends = Ends::new(window, query.level, index);
-    let mut joined = join::join(window, query.without, &mut ends, index);
-    let focus = match &query.focus {
-        Some(focus) => {
-            let focus = focus::find(&mut ends, focus)?;
-            focus::keep_near(&mut joined, focus, query.hops);
-            Some(focus)
-        }
-        None => None,
-    };
+    let part = &query.part;
+    let mut ends = Ends::new(window, part.level, index);
+    let mut joined = join::join(window, part.without, &mut ends, index);
+    let mut alone = Vec::new();
+    if part.unconnected {
+        alone = unconnected::unconnected(window, &mut ends, &joined, &part.filter);
+    }
+    filter::keep(&mut joined, &ends, &part.filter);
+    if let Some(focus) = &part.focus {
+        let end = focus::find(&mut ends, &focus.node)?;
+        focus::keep_near(&mut joined, end, focus.hops, focus.direction);
+        alone.push(end);
+    }
+    let rest = part.top.and_then(|top| top::split(&mut joined, &ends, top));
     let gaps = gaps::gaps(window);
     Ok(v1::Graph {
         from: Some(to_proto(window.from)),
         to: Some(to_proto(window.to)),
-        level: query.level.as_str().to_owned(),
+        level: part.level.as_str().to_owned(),
         complete: gaps.is_empty(),
         gaps,
-        nodes: nodes(window, &mut ends, &joined, focus),
-        edges: edges(&ends, &joined),
+        nodes: nodes(window, &mut ends, &joined, alone, rest.as_ref()),
+        edges: edges(&ends, &joined, rest.as_ref()),
     })
 }
 
@@ -59,12 +67,13 @@ fn nodes<'w>(
     window: &'w Window,
     ends: &mut Ends<'w>,
     joined: &Joined,
-    focus: Option<ends::End>,
+    alone: Vec<ends::End>,
+    rest: Option<&top::Rest>,
 ) -> Vec<v1::Node> {
     let mut used: Vec<ends::End> = joined
         .keys()
         .flat_map(|flow| [flow.client, flow.server])
-        .chain(focus)
+        .chain(alone)
         .collect();
     used.sort_unstable();
     used.dedup();
@@ -75,15 +84,17 @@ fn nodes<'w>(
             metrics: samples.remove(&end),
             ..ends.node(end)
         })
+        .chain(rest.map(top::Rest::node))
         .collect();
     nodes.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     nodes
 }
 
-fn edges(ends: &Ends<'_>, joined: &Joined) -> Vec<v1::Edge> {
+fn edges(ends: &Ends<'_>, joined: &Joined, rest: Option<&top::Rest>) -> Vec<v1::Edge> {
     let mut edges: Vec<v1::Edge> = joined
         .iter()
         .map(|(flow, tally)| tally.edge(flow, ends))
+        .chain(rest.map(|rest| rest.edge(ends)))
         .collect();
     edges.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     edges

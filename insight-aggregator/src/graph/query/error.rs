@@ -10,7 +10,7 @@ const MAX_HINT: usize = 2048;
 /// What is wrong with a query, where, and what would work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryError {
-    /// The field or parameter: "at", "from", "to", "level", "focus", "hops" or "without".
+    /// The field or parameter, which have the same name.
     pub field: &'static str,
     /// What is wrong with it.
     pub message: String,

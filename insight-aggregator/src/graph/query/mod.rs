@@ -1,9 +1,14 @@
 //! Which part of the graph, at which level and time.
 
+mod direction;
 mod error;
+mod filter;
 mod hints;
+mod part;
+mod selector;
 mod text;
 pub(in crate::graph) mod time;
+mod top;
 mod traits;
 
 #[cfg(test)]
@@ -11,10 +16,15 @@ mod tests;
 
 use insight_proto::v1;
 
-use crate::model::{Level, Minute, UnixMs};
+use crate::model::{Minute, UnixMs};
 
+pub use direction::Direction;
 pub use error::QueryError;
-pub use text::QueryText;
+pub use filter::Filter;
+pub use part::{Focus, Part};
+pub use selector::Selector;
+pub use text::{PARTS, QueryText, TIMES};
+pub use top::{Top, TopBy};
 pub use traits::Traits;
 
 /// Length of the default range, milliseconds: long enough to hold a job that runs every ten minutes.
@@ -54,32 +64,16 @@ impl Range {
 pub struct Query {
     /// The time.
     pub range: Range,
-    /// How finely ends are told apart.
-    pub level: Level,
-    /// Id, name or unambiguous start of an id of a node.
-    pub focus: Option<String>,
-    /// Edges from the focus that are answered; without a focus the default, which says nothing.
-    pub hops: u32,
-    /// What is left out: rows that are one of these.
-    pub without: Traits,
+    /// Which part.
+    pub part: Part,
 }
 
 impl Query {
     /// Checks a question that was asked at `now`. An end of the range that is still to come means now.
     pub fn parse(query: &v1::GraphQuery, now: UnixMs) -> Result<Self, QueryError> {
-        let hops = query.hops.unwrap_or(DEFAULT_HOPS);
-        if hops > MAX_HOPS {
-            return Err(hints::hops(&hops.to_string()));
-        }
-        if query.hops.is_some() && query.focus.is_empty() {
-            return Err(hints::hops_of_nothing());
-        }
         Ok(Self {
             range: range(query, now)?,
-            level: level(&query.level)?,
-            focus: Some(query.focus.clone()).filter(|focus| !focus.is_empty()),
-            hops,
-            without: Traits::parse(&query.without).map_err(hints::without)?,
+            part: Part::parse(query)?,
         })
     }
 }
@@ -119,14 +113,4 @@ fn range(query: &v1::GraphQuery, now: UnixMs) -> Result<Range, QueryError> {
         ));
     }
     Ok(Range::rounded(start, to, now))
-}
-
-fn level(given: &str) -> Result<Level, QueryError> {
-    if given.is_empty() {
-        return Ok(Level::default());
-    }
-    Level::ALL
-        .into_iter()
-        .find(|level| level.as_str() == given)
-        .ok_or_else(|| hints::level(given))
 }

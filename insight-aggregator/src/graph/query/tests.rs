@@ -1,4 +1,10 @@
+use std::collections::BTreeSet;
+
+use prost::Message as _;
+
+use super::filter::{MAX_ENTRIES, MAX_SELECTOR};
 use super::*;
+use crate::model::{Level, Protocol};
 
 /// 2026-01-31T12:00:30Z: half a minute is still open.
 const NOW: UnixMs = 1_769_860_830_000;
@@ -8,23 +14,15 @@ const FULL: UnixMs = NOW - 30_000;
 
 /// "at=-1h&level=node" as the text form.
 fn text(parameters: &str) -> QueryText {
-    let mut text = QueryText::default();
-    for (key, value) in parameters
+    let known: Vec<&'static str> = TIMES.into_iter().chain(PARTS).collect();
+    let pairs = parameters
         .split('&')
-        .filter_map(|pair| pair.split_once('='))
-    {
-        let field = match key {
-            "at" => &mut text.at,
-            "from" => &mut text.from,
-            "to" => &mut text.to,
-            "level" => &mut text.level,
-            "focus" => &mut text.focus,
-            "hops" => &mut text.hops,
-            other => panic!("no parameter {other}"),
-        };
-        *field = Some(value.to_owned());
-    }
-    text
+        .filter_map(|pair| pair.split_once('='));
+    pairs.fold(QueryText::default(), |text, (key, value)| {
+        let name = known.iter().find(|name| **name == key);
+        let name = name.unwrap_or_else(|| panic!("no parameter {key}"));
+        text.with(name, value.to_owned())
+    })
 }
 
 fn range_of(parameters: &str) -> (i64, i64) {
@@ -37,7 +35,7 @@ fn nothing_asks_for_the_last_15_minutes_of_workloads() {
     let query = text("").parse(NOW).unwrap();
     assert_eq!(
         query,
-        text("at=&from=&to=&level=&focus=&hops=")
+        text(&format!("at=&from=&to=&{}=", PARTS.join("=&")))
             .parse(NOW)
             .unwrap()
     );
@@ -53,10 +51,8 @@ fn nothing_asks_for_the_last_15_minutes_of_workloads() {
         }
     );
     assert_eq!(query.range, Range::running(NOW));
-    assert_eq!(
-        (query.level, query.focus, query.hops),
-        (Level::Workload, None, 1)
-    );
+    assert_eq!(query.part, Part::default());
+    assert_eq!(query.part.level, Level::Workload);
 }
 
 #[test]
@@ -91,10 +87,69 @@ fn the_rest_is_taken_as_it_is() {
     let query = text("level=node&focus=unit:n1/a b.service&hops=16")
         .parse(NOW)
         .unwrap();
-    assert_eq!(query.level, Level::Node);
-    assert_eq!(query.focus.as_deref(), Some("unit:n1/a b.service"));
-    assert_eq!(query.hops, 16);
-    assert_eq!(text("focus=a&hops=0").parse(NOW).unwrap().hops, 0);
+    assert_eq!(query.part.level, Level::Node);
+    let focus = Focus {
+        node: "unit:n1/a b.service".to_owned(),
+        hops: 16,
+        direction: Direction::Both,
+    };
+    assert_eq!(query.part.focus, Some(focus));
+    let part = |parameters: &str| text(parameters).parse(NOW).unwrap().part;
+    let focus = part("focus=a&hops=0&direction=outbound").focus.unwrap();
+    assert_eq!((focus.hops, focus.direction), (0, Direction::Outbound));
+    assert_eq!(part("focus=a").focus.unwrap().hops, 1);
+
+    let top = |edges, by| Some(Top { edges, by });
+    assert_eq!(part("top=0").top, top(0, TopBy::Bytes));
+    assert_eq!(part("top=7&top_by=failures").top, top(7, TopBy::Failures));
+    assert!(part("unconnected=true").unconnected);
+    assert!(!part("unconnected=false").unconnected);
+}
+
+#[test]
+fn equal_filters_are_equal_however_they_are_written() {
+    let filter = |parameters: &str| text(parameters).parse(NOW).unwrap().part.filter;
+    let one = filter(
+        "namespaces=shop, pay&selector=app=web,!x&kinds=Pod,external&ports=80-90,443&protocols=udp,tcp",
+    );
+    let expected = Filter {
+        namespaces: vec!["pay".to_owned(), "shop".to_owned()],
+        selector: Selector::parse("!x,app in (web)").unwrap(),
+        kinds: vec!["external".to_owned(), "pod".to_owned()],
+        ports: vec![(80, 90), (443, 443)],
+        protocols: vec![Protocol::Tcp, Protocol::Udp],
+        min_bytes: 0,
+        min_connections: 0,
+    };
+    assert_eq!(one, expected);
+    let other = filter(
+        "ports=443,80-90,443&namespaces=pay,shop,pay&protocols=TCP,udp&kinds=external,pod&selector=!x,app==web",
+    );
+    assert_eq!(other, expected);
+    let least = filter("min_bytes=18446744073709551615&min_connections=2");
+    assert_eq!((least.min_bytes, least.min_connections), (u64::MAX, 2));
+}
+
+#[test]
+fn ports_are_numbers_and_ranges() {
+    let has = |ports: &str, port| {
+        let query = text(&format!("ports={ports}")).parse(NOW).unwrap();
+        query.part.filter.has_port(port)
+    };
+    for (ports, inside, outside) in [
+        ("443", &[443][..], &[442, 444, 0][..]),
+        ("80-82,8080", &[80, 81, 82, 8080], &[79, 83, 8081]),
+        ("0-0,65535", &[0, 65535], &[1, 65534]),
+        ("0-65535", &[0, 1, 65535], &[]),
+        ("80-90,85-100", &[80, 100, 95], &[79, 101]),
+    ] {
+        for port in inside {
+            assert!(has(ports, *port), "{port} is in {ports}");
+        }
+        for port in outside {
+            assert!(!has(ports, *port), "{port} is not in {ports}");
+        }
+    }
 }
 
 #[test]
@@ -111,13 +166,43 @@ fn mistakes_say_where_and_what_works() {
         ("from=2030-01-01T00:00:00Z&to=2031-01-01T00:00:00Z", "from"),
         ("from=2026-01-31", "from"),
         ("to=-15", "to"),
-        ("level=planet", "level"),
+        ("level=cluster", "level"),
         ("level=Node", "level"),
         ("hops=17", "hops"),
         ("hops=-1", "hops"),
         ("hops=two", "hops"),
         ("hops=2", "hops"),
         ("hops=1&focus=", "hops"),
+        ("direction=inbound", "direction"),
+        ("focus=a&direction=upstream", "direction"),
+        ("focus=a&direction=in", "direction"),
+        ("without=shop", "without"),
+        ("namespaces=Shop", "namespaces"),
+        ("namespaces=shop,", "namespaces"),
+        ("namespaces=-shop", "namespaces"),
+        ("namespaces=kube_system", "namespaces"),
+        ("namespaces=shop&level=node", "namespaces"),
+        ("selector=app in web", "selector"),
+        ("selector=app in (web", "selector"),
+        ("selector=,", "selector"),
+        ("kinds=pod,,unit", "kinds"),
+        ("kinds=a pod", "kinds"),
+        ("ports=http", "ports"),
+        ("ports=65536", "ports"),
+        ("ports=+80", "ports"),
+        ("ports=90-80", "ports"),
+        ("ports=80-", "ports"),
+        ("ports=80,", "ports"),
+        ("protocols=sctp", "protocols"),
+        ("min_bytes=1KiB", "min_bytes"),
+        ("min_bytes=-1", "min_bytes"),
+        ("min_connections=x", "min_connections"),
+        ("top=all", "top"),
+        ("top=-1", "top"),
+        ("top=10&top_by=size", "top_by"),
+        ("top_by=bytes", "top_by"),
+        ("unconnected=yes", "unconnected"),
+        ("focus=a&unconnected=true", "unconnected"),
     ] {
         let error = text(parameters).parse(NOW).unwrap_err();
         assert_eq!(error.field, field, "{parameters}");
@@ -146,4 +231,50 @@ fn times_on_the_wire_are_checked_too() {
     )
     .unwrap_err();
     assert_eq!(error.field, "at");
+}
+
+#[test]
+fn lists_have_limits() {
+    let long = |parameter: &str, entries: usize| {
+        let entries: Vec<String> = (0..entries).map(|entry| entry.to_string()).collect();
+        text(&format!("{parameter}={}", entries.join(","))).parse(NOW)
+    };
+    for field in ["namespaces", "kinds", "ports"] {
+        assert!(long(field, MAX_ENTRIES).is_ok());
+        let error = long(field, MAX_ENTRIES + 1).unwrap_err();
+        assert_eq!(error.field, field);
+        let example = error.hint.rsplit(' ').next().unwrap();
+        assert!(text(example).parse(NOW).is_ok(), "{example}");
+    }
+    let selector = |bytes: usize| {
+        let labels = "a,".repeat(bytes / 2 - 1);
+        text(&format!("selector={labels}ab")).parse(NOW)
+    };
+    assert!(selector(MAX_SELECTOR).is_ok());
+    assert_eq!(selector(MAX_SELECTOR + 2).unwrap_err().field, "selector");
+}
+
+#[test]
+fn a_question_has_the_same_fields_everywhere() {
+    let known = prost_types::FileDescriptorSet::decode(insight_proto::FILE_DESCRIPTOR_SET).unwrap();
+    let messages = known.file.iter().flat_map(|file| &file.message_type);
+    let mut messages = messages.filter(|message| message.name() == "GraphQuery");
+    let fields = &messages.next().unwrap().field;
+    let fields: BTreeSet<&str> = fields.iter().map(|field| field.name()).collect();
+    let parameters: BTreeSet<&str> = TIMES.into_iter().chain(PARTS).collect();
+    assert_eq!(fields, parameters);
+    // Each of them is used.
+    for name in PARTS {
+        let value = match name {
+            "focus" | "direction" | "hops" => "focus=a&direction=outbound&hops=3",
+            "top" | "top_by" => "top=3&top_by=failures",
+            "level" => "level=node",
+            "without" => "without=own",
+            "protocols" => "protocols=udp",
+            "unconnected" => "unconnected=true",
+            _ => &format!("{name}=12"),
+        };
+        let part = text(value).parse(NOW).unwrap().part;
+        assert_ne!(part, Part::default(), "{name}");
+    }
 }

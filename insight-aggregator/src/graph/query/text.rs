@@ -1,53 +1,95 @@
 //! A question in parameters.
 
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
 use insight_proto::v1;
-use serde::{Deserialize, Serialize};
 
 use super::{Query, QueryError, hints, time};
 use crate::model::UnixMs;
 
-/// A question as HTTP parameters and command-line flags give it. An empty text is the same as none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct QueryText {
-    /// The 15 minutes that end here. A time is written as RFC 3339, Unix seconds or milliseconds, `now`, `-15m`, `-2h`.
-    pub at: Option<String>,
-    /// Start of the range.
-    pub from: Option<String>,
-    /// End of the range.
-    pub to: Option<String>,
-    /// "container", "workload" or "node".
-    pub level: Option<String>,
-    /// Id, name or unambiguous start of an id of a node.
-    pub focus: Option<String>,
-    /// Edges from the focus, in digits.
-    pub hops: Option<String>,
-    /// What is left out, separated by commas.
-    pub without: Option<String>,
-}
+/// The parameters that say which time.
+pub const TIMES: [&str; 3] = ["at", "from", "to"];
+/// The parameters that say which part, each as its field of `GraphQuery` in `topology.proto` is described.
+pub const PARTS: [&str; 15] = [
+    "level",
+    "focus",
+    "hops",
+    "direction",
+    "without",
+    "namespaces",
+    "selector",
+    "kinds",
+    "ports",
+    "protocols",
+    "min_bytes",
+    "min_connections",
+    "top",
+    "top_by",
+    "unconnected",
+];
+
+/// A question as HTTP parameters and command-line flags give it: texts by the names of [`TIMES`] and [`PARTS`]. Times are RFC 3339, Unix seconds or
+/// milliseconds, `now`, `-15m`, `-2h`; lists are separated by commas. An empty text is the same as none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct QueryText(BTreeMap<&'static str, String>);
 
 impl QueryText {
+    /// Whether there is a parameter of that name.
+    pub fn knows(name: &str) -> bool {
+        TIMES.iter().chain(&PARTS).any(|known| *known == name)
+    }
+
+    /// The same question with this parameter.
+    pub fn with(mut self, name: &'static str, value: impl Into<Option<String>>) -> Self {
+        debug_assert!(Self::knows(name), "no parameter {name}");
+        if let Some(value) = value.into().filter(|value| !value.is_empty()) {
+            self.0.insert(name, value);
+        }
+        self
+    }
+
+    /// What the parameter says, if it says anything.
+    pub fn get(&self, name: &'static str) -> Option<&str> {
+        debug_assert!(Self::knows(name), "no parameter {name}");
+        self.0.get(name).map(String::as_str)
+    }
+
     /// The same question for gRPC; times relative to `now` become absolute.
     pub fn to_proto(&self, now: UnixMs) -> Result<v1::GraphQuery, QueryError> {
-        let moment = |field, text| {
-            given(text)
+        let moment = |field| {
+            self.get(field)
                 .map(|text| time::parse(text, now))
                 .transpose()
                 .map(|at| at.map(time::to_proto))
                 .map_err(|message| hints::time(field, message))
         };
-        let hops = given(&self.hops)
-            .map(|text| text.parse().map_err(|_| hints::hops(text)))
-            .transpose()?;
         Ok(v1::GraphQuery {
-            at: moment("at", &self.at)?,
-            from: moment("from", &self.from)?,
-            to: moment("to", &self.to)?,
-            level: self.level.clone().unwrap_or_default(),
-            focus: self.focus.clone().unwrap_or_default(),
-            hops,
-            without: given(&self.without)
-                .map(|text| text.split(',').map(|name| name.trim().to_owned()).collect())
+            at: moment("at")?,
+            from: moment("from")?,
+            to: moment("to")?,
+            level: self.text("level"),
+            focus: self.text("focus"),
+            hops: self.parsed("hops", hints::hops)?,
+            direction: self.text("direction"),
+            without: self.list("without"),
+            namespaces: self.list("namespaces"),
+            selector: self.text("selector"),
+            kinds: self.list("kinds"),
+            ports: self.list("ports"),
+            protocols: self.list("protocols"),
+            min_bytes: self
+                .parsed("min_bytes", |text| hints::number("min_bytes", text))?
+                .unwrap_or_default(),
+            min_connections: self
+                .parsed("min_connections", |text| {
+                    hints::number("min_connections", text)
+                })?
+                .unwrap_or_default(),
+            top: self.parsed("top", hints::top)?,
+            top_by: self.text("top_by"),
+            unconnected: self
+                .parsed("unconnected", hints::unconnected)?
                 .unwrap_or_default(),
             ..v1::GraphQuery::default()
         })
@@ -57,8 +99,23 @@ impl QueryText {
     pub fn parse(&self, now: UnixMs) -> Result<Query, QueryError> {
         Query::parse(&self.to_proto(now)?, now)
     }
-}
 
-fn given(text: &Option<String>) -> Option<&str> {
-    text.as_deref().filter(|text| !text.is_empty())
+    fn text(&self, name: &'static str) -> String {
+        self.get(name).unwrap_or_default().to_owned()
+    }
+
+    fn list(&self, name: &'static str) -> Vec<String> {
+        let entries = self.get(name).into_iter().flat_map(|text| text.split(','));
+        entries.map(|entry| entry.trim().to_owned()).collect()
+    }
+
+    fn parsed<T: FromStr>(
+        &self,
+        name: &'static str,
+        wrong: impl Fn(&str) -> QueryError,
+    ) -> Result<Option<T>, QueryError> {
+        let text = self.get(name);
+        text.map(|text| text.parse().map_err(|_| wrong(text)))
+            .transpose()
+    }
 }

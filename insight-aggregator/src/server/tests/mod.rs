@@ -155,7 +155,7 @@ fn wrong_questions() -> Vec<(v1::GraphQuery, &'static str)> {
         ..v1::GraphQuery::default()
     };
     vec![
-        (query("planet", None), "level"),
+        (query("cluster", None), "level"),
         (query("", Some(99)), "hops"),
         (query("", Some(2)), "hops"),
     ]

@@ -4,9 +4,34 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::api::http::openapi::DOCUMENT;
+use crate::graph::{PARTS, TIMES};
+use crate::model::Level;
 
 fn document() -> Value {
     serde_json::from_str(DOCUMENT).unwrap()
+}
+
+/// What a reference stands for.
+fn meant<'d>(document: &'d Value, at: &'d Value) -> &'d Value {
+    match at["$ref"].as_str() {
+        Some(reference) => document.pointer(&reference[1..]).unwrap(),
+        None => at,
+    }
+}
+
+#[test]
+fn it_has_the_levels_and_every_parameter_of_a_question() {
+    let document = document();
+    let parts = &document["components"];
+    let levels: Vec<&str> = Level::ALL.into_iter().map(Level::as_str).collect();
+    assert_eq!(parts["schemas"]["Level"]["enum"], serde_json::json!(levels));
+    let described = parts["parameters"].as_object().unwrap();
+    let described: BTreeSet<&str> = described.keys().map(String::as_str).collect();
+    let known: BTreeSet<&str> = TIMES.into_iter().chain(PARTS).collect();
+    assert_eq!(described, known);
+    for (name, parameter) in parts["parameters"].as_object().unwrap() {
+        assert_eq!(parameter["name"], name.as_str());
+    }
 }
 
 #[test]
@@ -32,6 +57,7 @@ async fn it_has_the_parameters_that_are_taken() {
         let parameters = item["get"]["parameters"].as_array().unwrap();
         let described: BTreeSet<&str> = parameters
             .iter()
+            .map(|parameter| meant(&document, parameter))
             .filter(|parameter| parameter["in"] == "query")
             .map(|parameter| parameter["name"].as_str().unwrap())
             .collect();
@@ -89,6 +115,7 @@ async fn answers_are_as_described() {
         ("/".to_owned(), "Index"),
         ("/v1/graph".to_owned(), "Graph"),
         ("/v1/graph?from=-1h&level=container".to_owned(), "Graph"),
+        ("/v1/graph?top=1&unconnected=true".to_owned(), "Graph"),
         (format!("/v1/edges/{id}"), "EdgeDetail"),
         ("/v1/diff?before=-1h".to_owned(), "GraphDiff"),
         ("/v1/agents".to_owned(), "Agents"),

@@ -3,7 +3,7 @@
 use insight_proto::v1;
 
 use crate::graph::testing::{World, container, counts, edges, pod, query, unit};
-use crate::graph::{QueryError, build};
+use crate::graph::{Direction, Focus, QueryError, build};
 use crate::model::Level;
 
 /// a > b > c > d, and e > c.
@@ -31,9 +31,21 @@ fn chain() -> World {
 }
 
 fn around(world: &World, focus: &str, hops: u32) -> Result<v1::Graph, QueryError> {
+    towards(world, focus, hops, Direction::Both)
+}
+
+fn towards(
+    world: &World,
+    focus: &str,
+    hops: u32,
+    direction: Direction,
+) -> Result<v1::Graph, QueryError> {
     let mut query = query(Level::Workload);
-    query.focus = Some(focus.to_owned());
-    query.hops = hops;
+    query.part.focus = Some(Focus {
+        node: focus.to_owned(),
+        hops,
+        direction,
+    });
     build(&world.window, &query, &world.index)
 }
 
@@ -42,6 +54,25 @@ fn ways(graph: &v1::Graph) -> Vec<String> {
         .iter()
         .map(|line| line.replace("pod:", "").chars().take(5).collect())
         .collect()
+}
+
+#[test]
+fn a_direction_is_kept_at_every_hop() {
+    let world = chain();
+    for (focus, hops, inbound, outbound) in [
+        ("pod:b", 0, &[][..], &[][..]),
+        ("pod:b", 1, &["a > b"], &["b > c"]),
+        ("pod:b", 2, &["a > b"], &["b > c", "c > d"]),
+        ("pod:c", 1, &["b > c", "e > c"], &["c > d"]),
+        ("pod:c", 2, &["a > b", "b > c", "e > c"], &["c > d"]),
+        ("pod:d", 2, &["b > c", "c > d", "e > c"], &[]),
+        ("pod:d", 3, &["a > b", "b > c", "c > d", "e > c"], &[]),
+        ("pod:e", 16, &[], &["c > d", "e > c"]),
+    ] {
+        let found = |direction| ways(&towards(&world, focus, hops, direction).unwrap());
+        assert_eq!(found(Direction::Inbound), inbound, "{focus} {hops}");
+        assert_eq!(found(Direction::Outbound), outbound, "{focus} {hops}");
+    }
 }
 
 #[test]

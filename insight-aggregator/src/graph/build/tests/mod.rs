@@ -3,6 +3,7 @@ mod gaps;
 mod join;
 mod kubernetes;
 mod levels;
+mod parts;
 mod shared;
 mod sums;
 mod traits;

@@ -40,10 +40,8 @@ fn world() -> World {
 }
 
 fn without(world: &World, without: Traits) -> Vec<String> {
-    let query = crate::graph::Query {
-        without,
-        ..query(Level::Workload)
-    };
+    let mut query = query(Level::Workload);
+    query.part.without = without;
     edges(&build(&world.window, &query, &world.index).unwrap())
 }
 
