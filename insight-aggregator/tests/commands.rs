@@ -162,7 +162,7 @@ async fn what_the_aggregator_refuses_is_said_in_flags() {
     let url = serve.url();
     for (line, error, hint) in [
         (
-            "graph --level pod",
+            "graph --level cluster",
             "--level: there is no level",
             "--level workload",
         ),
@@ -180,12 +180,27 @@ async fn what_the_aggregator_refuses_is_said_in_flags() {
             "--hops 2",
         ),
         (
+            "graph --min-bytes 1KiB",
+            "--min-bytes: \"1KiB\" is not a number",
+            "--min-bytes 1000",
+        ),
+        (
+            "watch --namespaces Shop",
+            "--namespaces: \"Shop\" cannot be",
+            "--namespaces shop,payments",
+        ),
+        (
+            "graph --top 3 --top-by size",
+            "--top-by: edges cannot",
+            "--top 20 --top-by failures",
+        ),
+        (
             "graph --from -1m --to -2m",
             "--from: the range is empty",
             "--from -15m",
         ),
         (
-            "edge 00 --level pod",
+            "edge 00 --level cluster",
             "--level: there is no level",
             "--level workload",
         ),

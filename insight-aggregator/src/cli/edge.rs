@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::graph::to_proto;
 use super::output;
 use crate::api::edge::{describe, only_edge, searched};
-use crate::graph::render::one_line;
+use crate::graph::render::{full_name, one_line};
 
 pub(super) async fn run(args: EdgeArgs) -> Result<(), Failure> {
     let levels = match &args.level {
@@ -69,12 +69,18 @@ fn detail(graph: &v1::Graph) -> String {
     line("level", graph.level.clone());
     line("client", end(graph, &edge.client));
     line("server", end(graph, &edge.server));
-    line("port", format!("{}/{}", edge.protocol, edge.port));
+    // What was summed up by `top` has neither.
+    if !edge.protocol.is_empty() {
+        line("port", format!("{}/{}", edge.protocol, edge.port));
+    }
     if edge.role_unknown {
         line("roles", "not known: nobody saw who sent first".to_owned());
     }
     if !edge.dialed.is_empty() {
         line("dialed as", edge.dialed.join(", "));
+    }
+    if !edge.dialed_services.is_empty() {
+        line("via", edge.dialed_services.join(", "));
     }
     let traits = [("loopback", edge.loopback), ("own", edge.own)];
     let traits = traits.iter().filter(|(_, is)| *is).map(|(name, _)| *name);
@@ -172,12 +178,13 @@ fn end(graph: &v1::Graph, id: &str) -> String {
     let Some(node) = graph.nodes.iter().find(|node| node.id == id) else {
         return id.to_owned();
     };
-    let on = if node.node.is_empty() {
-        String::new()
-    } else {
-        format!(" on {}", node.node)
-    };
-    format!("{} {}{on} ({id})", node.kind, node.name)
+    let mut on = String::new();
+    for (word, place) in [("on", &node.node), ("in", &node.zone)] {
+        if !place.is_empty() {
+            on.push_str(&format!(" {word} {place}"));
+        }
+    }
+    format!("{} {}{on} ({id})", node.kind, full_name(node))
 }
 
 fn time(at: Option<&prost_types::Timestamp>) -> String {
@@ -198,6 +205,8 @@ mod tests {
                 kind: "unit".into(),
                 name: "a.service".into(),
                 node: "n1".into(),
+                namespace: "shop".into(),
+                zone: "z1".into(),
                 ..v1::Node::default()
             }],
             edges: vec![v1::Edge {
@@ -206,6 +215,7 @@ mod tests {
                 server: "external:192.0.2.1".into(),
                 protocol: "tcp".into(),
                 port: 443,
+                dialed_services: vec!["shop/web:80".into()],
                 client_view: Some(v1::EdgeView {
                     bytes_sent: 17,
                     ..v1::EdgeView::default()
@@ -216,10 +226,12 @@ mod tests {
         };
         let text = detail(&graph);
         assert!(
-            text.contains("unit a.service on n1 (unit:n1/a.service)"),
+            text.contains("unit shop/a.service on n1 in z1 (unit:n1/a.service)"),
             "{text}"
         );
         assert!(text.contains("tcp/443"), "{text}");
+        let via = text.lines().find(|line| line.starts_with("via "));
+        assert!(via.unwrap().ends_with(" shop/web:80"), "{text}");
         let sent = text
             .lines()
             .find(|line| line.starts_with("bytes sent"))

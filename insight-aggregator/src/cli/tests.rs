@@ -2,9 +2,11 @@ use std::time::Duration;
 
 use clap::CommandFactory as _;
 
-use super::args::{EdgeFormat, GraphFormat, LogFormat, ServeArgs};
+use super::args::{EdgeFormat, GraphFormat, LogFormat, ServeArgs, question};
 use super::config::Config;
+use super::spelling::flag;
 use super::*;
+use crate::graph::{PARTS, QueryText};
 
 fn parse(line: &str) -> Result<Verb, String> {
     let words = std::iter::once("insight-aggregator").chain(line.split(' '));
@@ -44,6 +46,43 @@ fn readers_flags() {
 }
 
 #[test]
+fn every_parameter_of_a_question_is_a_flag() {
+    let mut line = "graph --unconnected --from -1h --to now".to_owned();
+    let mut known = QueryText::default()
+        .with("unconnected", "true".to_owned())
+        .with("from", "-1h".to_owned())
+        .with("to", "now".to_owned());
+    // Not together with these.
+    let others = ["unconnected", "focus", "hops", "direction"];
+    for name in PARTS.into_iter().filter(|name| !others.contains(name)) {
+        line.push_str(&format!(" {} {name}", flag(name)));
+        known = known.with(name, name.to_owned());
+    }
+    let Ok(Verb::Graph(graph)) = parse(&line) else {
+        panic!("{line}");
+    };
+    assert_eq!(question(Some(graph.time), graph.part), known);
+    let Ok(Verb::Watch(watch)) = parse("watch --focus a --hops 2 --direction inbound") else {
+        panic!("watch");
+    };
+    let known = QueryText::default()
+        .with("focus", "a".to_owned())
+        .with("hops", "2".to_owned())
+        .with("direction", "inbound".to_owned());
+    assert_eq!(question(None, watch.part), known);
+    let Ok(Verb::Graph(graph)) = parse("graph --at -1h --namespace shop --kind pod --port 80")
+    else {
+        panic!("singular");
+    };
+    let known = QueryText::default()
+        .with("at", "-1h".to_owned())
+        .with("namespaces", "shop".to_owned())
+        .with("kinds", "pod".to_owned())
+        .with("ports", "80".to_owned());
+    assert_eq!(question(Some(graph.time), graph.part), known);
+}
+
+#[test]
 fn what_cannot_be_meant_is_refused() {
     for line in [
         "",
@@ -51,6 +90,9 @@ fn what_cannot_be_meant_is_refused() {
         "edge",
         "graph --at -1h --from -2h",
         "graph --hops 2",
+        "graph --direction inbound",
+        "graph --top-by bytes",
+        "graph --focus a --unconnected",
         "graph --format svg",
         "watch --at -1h",
         "serve --grpc localhost",
@@ -90,12 +132,15 @@ fn help_has_defaults_and_examples() {
             &[
                 "http://127.0.0.1:7701",
                 "INSIGHT_SERVER",
-                "workload",
+                "container, ",
+                " or ",
+                "[default: workload]",
+                "--selector 'app in (web,api)'",
                 "Examples:",
             ],
         ),
-        ("watch", &["Examples:"]),
-        ("edge", &["Examples:"]),
+        ("watch", &["--namespaces shop", "Examples:"]),
+        ("edge", &["container, ", "Examples:"]),
     ] {
         let help = command
             .find_subcommand_mut(verb)

@@ -20,7 +20,10 @@ impl Names {
             nodes: render::names(graph),
             edges: edges
                 .map(|edge| {
-                    let port = format!("{}/{}", edge.protocol, edge.port);
+                    let port = match &*edge.protocol {
+                        "" => "any".to_owned(),
+                        protocol => format!("{protocol}/{}", edge.port),
+                    };
                     (
                         edge.id.clone(),
                         (edge.client.clone(), edge.server.clone(), port),

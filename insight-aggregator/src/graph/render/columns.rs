@@ -14,35 +14,33 @@ pub(super) struct Layout<const N: usize> {
 
 impl<const N: usize> Layout<N> {
     /// Everything as wide as it is.
-    pub(super) fn whole(widths: [usize; N]) -> Self {
-        Self {
-            widths: widths.map(Some),
-            gap: 2,
-        }
+    pub(super) fn whole(widths: [Option<usize>; N]) -> Self {
+        Self { widths, gap: 2 }
     }
 
     /// The same within `most` characters: columns move together, the two names are cut, and then columns are left out in the given
     /// order. What does not fit even so stays wider.
-    pub(super) fn fitted(widths: [usize; N], most: usize, dispensable: &[usize]) -> Self {
-        let mut layout = Self::whole(widths);
-        if layout.total() <= most {
-            return layout;
+    pub(super) fn fitted(mut self, most: usize, dispensable: &[usize]) -> Self {
+        if self.total() <= most {
+            return self;
         }
-        layout.gap = 1;
+        let [Some(first), Some(second), ..] = self.widths[..] else {
+            return self;
+        };
+        self.gap = 1;
         let shortest = |width: usize| width.min(SHORTEST_NAME);
         let mut dispensable = dispensable.iter();
         loop {
-            let names = widths[0] + widths[1];
-            let others = layout.total() - names;
-            if others + shortest(widths[0]) + shortest(widths[1]) <= most {
-                layout.share(widths[0], widths[1], most - others);
-                return layout;
+            let others = self.total() - first - second;
+            if others + shortest(first) + shortest(second) <= most {
+                self.share(first, second, most - others);
+                return self;
             }
             match dispensable.next() {
-                Some(column) => layout.widths[*column] = None,
+                Some(column) => self.widths[*column] = None,
                 None => {
-                    layout.share(widths[0], widths[1], 2 * SHORTEST_NAME);
-                    return layout;
+                    self.share(first, second, 2 * SHORTEST_NAME);
+                    return self;
                 }
             }
         }
@@ -78,7 +76,7 @@ mod tests {
 
     /// Two names, a number, and two columns that may go, the last one first.
     fn fitted(first: usize, second: usize, most: usize) -> (Vec<usize>, usize) {
-        let layout = Layout::fitted([first, second, 10, 5, 7], most, &[4, 3]);
+        let layout = Layout::whole([first, second, 10, 5, 7].map(Some)).fitted(most, &[4, 3]);
         let widths = layout.widths.iter();
         let widths = widths.map(|width| width.unwrap_or(0)).collect();
         assert!(layout.total() <= most || layout.widths[3].is_none());

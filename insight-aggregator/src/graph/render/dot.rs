@@ -19,7 +19,7 @@ pub fn dot(graph: &v1::Graph) -> String {
         let shape = match &*node.kind {
             "external" => ", style=dashed",
             "ambiguous" => ", shape=diamond, style=dashed",
-            "overflow" => ", shape=folder, style=dashed",
+            "overflow" | "other" => ", shape=folder, style=dashed",
             "node" => ", shape=box3d",
             _ => "",
         };

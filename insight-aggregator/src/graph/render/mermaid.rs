@@ -16,6 +16,7 @@ pub fn mermaid(graph: &v1::Graph) -> String {
             "external" => ("([", "])"),
             "ambiguous" => ("{{", "}}"),
             "node" => ("[[", "]]"),
+            "overflow" | "other" => ("[/", "/]"),
             _ => ("[", "]"),
         };
         text.push_str(&format!(

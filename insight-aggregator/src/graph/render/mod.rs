@@ -15,4 +15,4 @@ mod tests;
 pub use dot::dot;
 pub use mermaid::mermaid;
 pub use table::table;
-pub use words::{names, one_line};
+pub use words::{full_name, names, one_line};

@@ -3,9 +3,10 @@
 use insight_proto::v1;
 
 use super::columns::{Layout, cut};
-use super::words::{Cast, Totals, bytes, no_edges, one_line, port, time, title};
+use super::words::{Cast, Totals, alone, bytes, no_edges, one_line, port, services, time, title};
 
-const HEADINGS: [&str; 10] = [
+const COLUMNS: usize = 11;
+const HEADINGS: [&str; COLUMNS] = [
     "CLIENT",
     "SERVER",
     "PORT",
@@ -16,22 +17,34 @@ const HEADINGS: [&str; 10] = [
     "RECEIVED",
     "RETRANS",
     "LAST SEEN",
+    "VIA",
 ];
 /// Columns of text; the others are numbers, which end at the same place.
-const LEFT: [usize; 3] = [0, 1, 9];
-/// Columns that a narrow terminal does without, in this order: RETRANS, ACTIVE, LAST SEEN.
-const DISPENSABLE: [usize; 3] = [8, 5, 9];
+const LEFT: [usize; 4] = [0, 1, 9, VIA];
+/// The Services that clients dialed; left out where no edge has one.
+const VIA: usize = 10;
+/// Columns that a narrow terminal does without, in this order: RETRANS, ACTIVE, LAST SEEN, VIA.
+const DISPENSABLE: [usize; 4] = [8, 5, 9, VIA];
 
-/// An aligned table, one line an edge, in order of the names; the gaps are below it. RETRANS has the segments that the
+/// An aligned table, one line an edge, in order of the names; nodes without edges and the gaps are below it. RETRANS has the segments that the
 /// client's and the server's sockets sent again, each `-` where no agent saw that side. LAST SEEN is a time of the day on which the
 /// range ends, else a whole moment. Its rows have at most `columns` characters, if that is said and somehow possible.
 pub fn table(graph: &v1::Graph, columns: Option<usize>) -> String {
     let mut text = format!("{}\n\n", title(graph));
+    let cast = Cast::of(graph);
     if graph.edges.is_empty() {
         text.push_str(&no_edges(graph));
         text.push('\n');
     } else {
-        write_rows(&mut text, &rows(graph), columns);
+        write_rows(&mut text, &rows(graph, &cast), columns);
+    }
+    let alone = alone(graph, &cast);
+    if !alone.is_empty() {
+        text.push_str("\nWithout edges:\n");
+    }
+    for node in alone {
+        let name = one_line(cast.name(&node.id));
+        text.push_str(&format!("  {} {name}\n", one_line(&node.kind)));
     }
     if !graph.gaps.is_empty() {
         text.push_str("\nNot seen:\n");
@@ -54,8 +67,7 @@ pub fn table(graph: &v1::Graph, columns: Option<usize>) -> String {
     text
 }
 
-fn rows(graph: &v1::Graph) -> Vec<[String; 10]> {
-    let cast = Cast::of(graph);
+fn rows(graph: &v1::Graph, cast: &Cast) -> Vec<[String; COLUMNS]> {
     let mut edges: Vec<&v1::Edge> = graph.edges.iter().collect();
     edges.sort_by_key(|edge| {
         (
@@ -87,6 +99,7 @@ fn rows(graph: &v1::Graph) -> Vec<[String; 10]> {
                     retransmits(&edge.server_view)
                 ),
                 shown_time(edge, graph),
+                one_line(&services(edge)),
             ]
         })
         .collect()
@@ -101,16 +114,21 @@ fn shown_time(edge: &v1::Edge, graph: &v1::Graph) -> String {
     }
 }
 
-fn write_rows(text: &mut String, rows: &[[String; 10]], columns: Option<usize>) {
+fn write_rows(text: &mut String, rows: &[[String; COLUMNS]], columns: Option<usize>) {
     let mut widths = HEADINGS.map(|heading| heading.chars().count());
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);
         }
     }
+    let mut known = widths.map(Some);
+    if rows.iter().all(|row| row[VIA].is_empty()) {
+        known[VIA] = None;
+    }
+    let whole = Layout::whole(known);
     let layout = match columns {
-        Some(columns) => Layout::fitted(widths, columns, &DISPENSABLE),
-        None => Layout::whole(widths),
+        Some(columns) => whole.fitted(columns, &DISPENSABLE),
+        None => whole,
     };
     let headings = HEADINGS.map(str::to_owned);
     for row in std::iter::once(&headings).chain(rows) {
@@ -128,9 +146,9 @@ fn write_rows(text: &mut String, rows: &[[String; 10]], columns: Option<usize>) 
         text.push_str(line.trim_end());
         text.push('\n');
     }
-    let hidden = HEADINGS.iter().zip(layout.widths);
+    let hidden = HEADINGS.iter().zip(known.iter().zip(layout.widths));
     let hidden: Vec<&str> = hidden
-        .filter(|(_, width)| width.is_none())
+        .filter(|(_, (known, width))| known.is_some() && width.is_none())
         .map(|(heading, _)| *heading)
         .collect();
     if !hidden.is_empty() {

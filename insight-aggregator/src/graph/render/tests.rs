@@ -1,7 +1,8 @@
 use insight_proto::v1;
 
 use super::{dot, mermaid, table};
-use crate::graph::testing::{END, START, World, counts, pod, refused, unit};
+use crate::graph::build;
+use crate::graph::testing::{END, START, World, counts, part, pod, query, refused, unit, within};
 use crate::model::{Counters, Coverage, Level};
 
 fn sample() -> v1::Graph {
@@ -231,4 +232,97 @@ fn an_end_that_is_no_node_is_named_by_its_id() {
     graph.nodes.clear();
     assert!(table(&graph, None).contains("unit:n1/web.service"));
     assert_eq!(dot(&graph).matches("tooltip=").count(), 5);
+}
+
+/// A pod in a namespace that was called by its Service's name, what `top` left, and a node without edges.
+fn kubernetes() -> v1::Graph {
+    let web = within("shop", pod("n1", "web"));
+    let idle = within("shop", pod("n1", "idle"));
+    let mut world = World::new()
+        .client(
+            &web,
+            "10.0.0.1",
+            "10.0.0.2",
+            8080,
+            counts(3, 1_000_000, 2_048),
+        )
+        .client(&web, "10.0.0.1", "192.0.2.7", 443, counts(1, 1, 1))
+        .client(&web, "10.0.0.1", "192.0.2.8", 53, counts(1, 1, 1));
+    world.window.entities.insert(idle.id.clone(), idle);
+    let mut query = query(Level::Workload);
+    query.part = part(|query| {
+        query.top = Some(1);
+        query.unconnected = true;
+    });
+    let mut graph = build(&world.window, &query, &world.index).unwrap();
+    let edge = graph.edges.iter_mut().find(|edge| edge.port == 8080);
+    edge.unwrap().dialed_services = [
+        "shop/api:80",
+        "shop/b:80",
+        "shop/c:80",
+        "shop/d:80",
+        "shop/e:80",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    graph
+}
+
+#[test]
+fn namespaces_services_the_others_and_those_without_edges_are_shown() {
+    let graph = kubernetes();
+    let text = table(&graph, None);
+    let words = |line: &str| {
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let lines: Vec<Vec<String>> = text.lines().skip(2).map(words).collect();
+    assert_eq!(lines[0].last().unwrap(), "VIA");
+    assert_eq!(
+        lines[1][..6],
+        ["other", "(2", "edges)", "other", "(2", "edges)"]
+    );
+    assert_eq!(lines[1][6..8], ["any", "2"]);
+    assert_eq!(
+        lines[2][..5],
+        ["shop/pod", "web…", "10.0.0.2", "8080/tcp", "3"]
+    );
+    let via = "shop/api:80, shop/b:80, shop/c:80 and 2 more";
+    assert!(text.lines().nth(4).unwrap().ends_with(via), "{text}");
+    assert!(
+        text.contains("\nWithout edges:\n  pod shop/pod idle…\n\n"),
+        "{text}"
+    );
+    let narrow = table(&graph, Some(60));
+    assert!(
+        narrow.contains("(no room for ACTIVE, RETRANS, LAST SEEN, VIA)"),
+        "{narrow}"
+    );
+
+    let text = dot(&graph);
+    let shape = "label=\"other (2 edges)\", tooltip=\"other\", shape=folder, style=dashed";
+    assert!(text.contains(shape), "{text}");
+    assert!(text.contains("label=\"shop/pod idle…\""), "{text}");
+    assert!(
+        text.contains(&format!("[label=\"8080/tcp via {via}\\n3 connections")),
+        "{text}"
+    );
+    assert!(text.contains("[label=\"any\\n2 connections"), "{text}");
+    let text = mermaid(&graph);
+    assert!(text.contains("[/\"other #40;2 edges#41;\"/]"), "{text}");
+    assert!(text.contains("[\"shop/pod idle…\"]"), "{text}");
+    assert!(text.contains(&format!("8080/tcp via {via}<br/>")), "{text}");
+}
+
+#[test]
+fn several_nodes_without_edges_are_listed() {
+    let mut graph = kubernetes();
+    graph.edges.clear();
+    let text = table(&graph, None);
+    assert!(
+        text.contains("No edges: 4 nodes talked to nobody"),
+        "{text}"
+    );
+    assert!(text.contains("\n  pod shop/pod web…\n"), "{text}");
 }

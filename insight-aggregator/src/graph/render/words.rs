@@ -1,13 +1,17 @@
 //! How people say what a graph holds.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use insight_proto::v1;
 use jiff::Timestamp;
 
+/// Services of an edge that are named; the rest are counted.
+const SERVICES_NAMED: usize = 3;
+
 /// A node of a picture.
 pub(super) struct Shown {
-    /// Its name; its id where another node has the same name.
+    /// Its name with its namespace; its id where another node has the same.
     pub(super) name: String,
     pub(super) id: String,
     pub(super) kind: String,
@@ -21,24 +25,20 @@ pub(super) struct Cast {
 
 impl Cast {
     pub(super) fn of(graph: &v1::Graph) -> Self {
+        let named: Vec<Cow<'_, str>> = graph.nodes.iter().map(full_name).collect();
         let mut seen = HashSet::new();
-        let twice: HashSet<&str> = graph
-            .nodes
+        let twice: HashSet<&str> = named
             .iter()
-            .map(|node| &*node.name)
+            .map(|name| &**name)
             .filter(|name| !seen.insert(*name))
             .collect();
         let mut cast = Self {
             shown: Vec::new(),
             by_id: HashMap::new(),
         };
-        for node in &graph.nodes {
-            let is_clear = !node.name.is_empty() && !twice.contains(&*node.name);
-            cast.add(
-                &node.id,
-                if is_clear { &node.name } else { &node.id },
-                &node.kind,
-            );
+        for (node, name) in graph.nodes.iter().zip(&named) {
+            let is_clear = !name.is_empty() && !twice.contains(&**name);
+            cast.add(&node.id, if is_clear { name } else { &node.id }, &node.kind);
         }
         for id in graph
             .edges
@@ -73,6 +73,44 @@ impl Cast {
             .get(id)
             .map_or(id, |place| &self.shown[*place].name)
     }
+}
+
+/// "shop/web" of what is in a namespace.
+pub fn full_name(node: &v1::Node) -> Cow<'_, str> {
+    let (namespace, name) = (&*node.namespace, &*node.name);
+    let rest = name.strip_prefix(namespace);
+    let says_it = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if namespace.is_empty() || name.is_empty() || says_it {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(format!("{namespace}/{name}"))
+    }
+}
+
+/// The nodes that no edge has, in order of their names; none where it is the only node, which was asked for.
+pub(super) fn alone<'a>(graph: &'a v1::Graph, cast: &'a Cast) -> Vec<&'a v1::Node> {
+    if graph.nodes.len() < 2 {
+        return Vec::new();
+    }
+    let ends = graph.edges.iter();
+    let ends: HashSet<&str> = ends
+        .flat_map(|edge| [&*edge.client, &*edge.server])
+        .collect();
+    let nodes = graph.nodes.iter();
+    let mut alone: Vec<&v1::Node> = nodes.filter(|node| !ends.contains(&*node.id)).collect();
+    alone.sort_by_key(|node| cast.name(&node.id));
+    alone
+}
+
+/// The Services that an edge's clients dialed, a few of them.
+pub(super) fn services(edge: &v1::Edge) -> String {
+    let named = edge.dialed_services.iter().take(SERVICES_NAMED);
+    let mut text = named.cloned().collect::<Vec<_>>().join(", ");
+    let more = edge.dialed_services.len().saturating_sub(SERVICES_NAMED);
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
 }
 
 /// An edge's counts in one line.
@@ -122,11 +160,18 @@ pub(super) fn summary(edge: &v1::Edge) -> [String; 2] {
     if totals.failed > 0 {
         counts.push_str(&format!(", {} failed", totals.failed));
     }
-    [port(edge), counts]
+    let port = match &*services(edge) {
+        "" => port(edge),
+        services => format!("{} via {services}", port(edge)),
+    };
+    [port, counts]
 }
 
-/// "80/tcp", and "53/udp?" where nobody saw who began.
+/// "80/tcp", and "53/udp?" where nobody saw who began; "any" of edges that were summed up.
 pub(super) fn port(edge: &v1::Edge) -> String {
+    if edge.protocol.is_empty() {
+        return "any".to_owned();
+    }
     let doubt = if edge.role_unknown { "?" } else { "" };
     format!("{}/{}{doubt}", edge.port, edge.protocol)
 }
@@ -177,13 +222,18 @@ pub(super) fn title(graph: &v1::Graph) -> String {
 
 /// What to say instead of a picture without edges. Nodes without edges are there only where they were asked for.
 pub(super) fn no_edges(graph: &v1::Graph) -> String {
-    match graph.nodes.first() {
-        None => "No edges: nothing was counted in this time. Is an agent running? `insight-agent doctor` says what it can see."
+    match graph.nodes.as_slice() {
+        [] => "No edges: nothing was counted in this time, or nothing that was asked for. Is an agent running? `insight-agent doctor` says what it \
+               can see."
             .to_owned(),
-        Some(focus) => format!(
-            "No edges of {}: it talked to nobody in this time, or 0 hops were asked for, which is the node alone.",
-            one_line(if focus.name.is_empty() { &focus.id } else { &focus.name })
-        ),
+        [focus] => {
+            let name = full_name(focus);
+            format!(
+                "No edges of {}: it talked to nobody in this time, or to nobody that was asked for; 0 hops are the node alone.",
+                one_line(if name.is_empty() { &focus.id } else { &name })
+            )
+        }
+        nodes => format!("No edges: {} nodes talked to nobody in this time.", nodes.len()),
     }
 }
 
@@ -215,6 +265,25 @@ mod tests {
             (u64::MAX, "16.0 EiB"),
         ] {
             assert_eq!(bytes(count), text);
+        }
+    }
+
+    #[test]
+    fn a_name_has_its_namespace_once() {
+        for (namespace, name, expected) in [
+            ("", "web", "web"),
+            ("shop", "web", "shop/web"),
+            ("shop", "shop", "shop"),
+            ("shop", "shop/web", "shop/web"),
+            ("shop", "shopper", "shop/shopper"),
+            ("shop", "", ""),
+        ] {
+            let node = v1::Node {
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+                ..v1::Node::default()
+            };
+            assert_eq!(full_name(&node), expected);
         }
     }
 

@@ -154,10 +154,32 @@ fn wrong_questions() -> Vec<(v1::GraphQuery, &'static str)> {
         hops,
         ..v1::GraphQuery::default()
     };
+    let ask = |ask: fn(&mut v1::GraphQuery)| {
+        let mut query = v1::GraphQuery::default();
+        ask(&mut query);
+        query
+    };
+    fn name(name: &str) -> Vec<String> {
+        vec![name.to_owned()]
+    }
     vec![
         (query("cluster", None), "level"),
         (query("", Some(99)), "hops"),
         (query("", Some(2)), "hops"),
+        (ask(|query| query.direction = "inbound".into()), "direction"),
+        (ask(|query| query.namespaces = name("Shop")), "namespaces"),
+        (
+            ask(|query| query.selector = "app in web".into()),
+            "selector",
+        ),
+        (
+            ask(|query| query.selector = "é,".repeat(90_000)),
+            "selector",
+        ),
+        (ask(|query| query.kinds = name("a pod")), "kinds"),
+        (ask(|query| query.ports = name("http")), "ports"),
+        (ask(|query| query.protocols = name("sctp")), "protocols"),
+        (ask(|query| query.top_by = "bytes".into()), "top_by"),
     ]
 }
 

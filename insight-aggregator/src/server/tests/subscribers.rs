@@ -5,8 +5,16 @@ use super::*;
 use crate::graph::apply;
 
 async fn subscribe(server: &Server, token: &str) -> Streaming<v1::GraphEvent> {
+    subscribe_to(server, None, token).await
+}
+
+async fn subscribe_to(
+    server: &Server,
+    query: Option<v1::GraphQuery>,
+    token: &str,
+) -> Streaming<v1::GraphEvent> {
     let request = v1::SubscribeRequest {
-        query: None,
+        query,
         resume_token: token.into(),
     };
     topology(server)
@@ -66,6 +74,81 @@ async fn a_snapshot_and_then_what_changes() {
     };
     apply(&mut graph, &delta);
     assert_eq!(opened(&graph), [(80, 3), (443, 5)].into());
+    server.stop().await;
+}
+
+/// Parts of what [`Agent`] reports, and questions that nothing answers.
+fn parts() -> Vec<v1::GraphQuery> {
+    let text = str::to_owned;
+    let questions: [fn(&mut v1::GraphQuery); 9] = [
+        |query| query.ports = vec!["80-90".to_owned()],
+        |query| query.kinds = vec!["unit".to_owned()],
+        |query| query.protocols = vec!["udp".to_owned()],
+        |query| query.min_connections = 4,
+        |query| (query.top, query.top_by) = (Some(1), "connections".to_owned()),
+        |query| query.top = Some(0),
+        |query| (query.selector, query.unconnected) = ("app=web".to_owned(), true),
+        |query| {
+            query.focus = "web.service".to_owned();
+            query.direction = "inbound".to_owned();
+            query.top = Some(2);
+            query.min_bytes = 1;
+        },
+        |query| {
+            query.namespaces = vec!["shop".to_owned()];
+            query.unconnected = true;
+        },
+    ];
+    let asked = questions.into_iter().map(|ask| {
+        let mut query = v1::GraphQuery {
+            level: text("workload"),
+            ..v1::GraphQuery::default()
+        };
+        ask(&mut query);
+        query
+    });
+    asked.collect()
+}
+
+/// Nodes without their samples, which change on their own, and edges.
+fn shown(mut graph: v1::Graph) -> (Vec<v1::Node>, Vec<v1::Edge>) {
+    graph.nodes.iter_mut().for_each(|node| node.metrics = None);
+    (graph.nodes, graph.edges)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_is_followed_is_the_part_that_is_read() {
+    let server = start().await;
+    let (mut agent, _) = Agent::connect(&server, "n1", 1).await;
+    agent.report(80, 1).await;
+    let mut followed = Vec::new();
+    for query in parts() {
+        let mut events = subscribe_to(&server, Some(query.clone()), "").await;
+        let (Event::Snapshot(graph), _) = next(&mut events).await else {
+            panic!("no snapshot first");
+        };
+        followed.push((query, events, graph));
+    }
+    for (port, opened) in [(443, 5), (81, 2), (8080, 9), (80, 7)] {
+        agent.report(port, opened).await;
+    }
+    let mut sizes = Vec::new();
+    for (query, events, graph) in &mut followed {
+        let read = v1::GetGraphRequest {
+            query: Some(query.clone()),
+        };
+        let read = topology(&server).await.get_graph(read).await;
+        let expected = shown(read.unwrap().into_inner());
+        while shown(graph.clone()) != expected {
+            match next(events).await.0 {
+                Event::Snapshot(_) => panic!("a snapshot again"),
+                Event::Delta(delta) => apply(graph, &delta),
+                Event::Lost(lost) => panic!("{lost:?}"),
+            }
+        }
+        sizes.push(graph.edges.len());
+    }
+    assert_eq!(sizes, [2, 4, 0, 3, 2, 1, 0, 3, 0]);
     server.stop().await;
 }
 

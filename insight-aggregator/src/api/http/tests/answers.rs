@@ -64,7 +64,7 @@ async fn an_edge_is_found_at_its_level() {
     let graph = get_json(&http, "/v1/graph?level=node").await;
     let id = graph["edges"][0]["id"].as_str().unwrap();
     let near = get_json(&http, &format!("/v1/edges/{id}?focus=node:n1")).await;
-    assert_eq!(near["level"], "node");
+    assert_eq!(near["edge"], graph["edges"][0]);
     let path = format!("/v1/edges/{id}?focus=nobody");
     assert_eq!(ask(&http, "GET", &path).await.0, StatusCode::BAD_REQUEST);
 }
