@@ -7,8 +7,9 @@ use insight_proto::v1;
 
 use super::names::{self, Named};
 use crate::identity::is_local_only;
-use crate::kubernetes::Index;
 use crate::kubernetes::index::{Holder, Key};
+use crate::kubernetes::object::{Meta, Text};
+use crate::kubernetes::{Index, WorkloadName};
 use crate::model::{Entity, EntityId, Kind, Level, Protocol, Window};
 
 /// Candidates that an ambiguous node's label names; the rest are counted. A host's address can have hundreds.
@@ -86,6 +87,28 @@ impl<'w> Ends<'w> {
     pub(super) fn service(&mut self, key: &Key) -> End {
         let node = names::service(key, self.level, self.index);
         self.intern(node)
+    }
+
+    /// A workload with or without pods.
+    pub(super) fn workload(&mut self, meta: &Meta) -> End {
+        let name = WorkloadName {
+            kind: meta.kind.clone(),
+            namespace: Text::clone(&meta.namespace),
+            name: Text::clone(&meta.name),
+        };
+        let node = names::workload(&name, std::iter::empty(), self.index);
+        self.intern(node)
+    }
+
+    /// A namespace.
+    pub(super) fn namespace(&mut self, name: &str) -> End {
+        let node = names::namespace(name, self.index);
+        self.intern(node)
+    }
+
+    /// What Kubernetes says.
+    pub(super) fn index(&self) -> &'w Index {
+        self.index
     }
 
     fn named(&mut self, named: Named<'w>) -> End {

@@ -20,7 +20,11 @@ pub(super) fn find(ends: &mut Ends<'_>, focus: &str) -> Result<End, QueryError> 
     if let Some(end) = ends.by_id(focus) {
         return Ok(end);
     }
-    let named: Vec<_> = ends.all().filter(|(_, _, name)| *name == focus).collect();
+    let (namespace, bare) = focus.split_once('/').unwrap_or(("", focus));
+    let is_named = |(end, _, name): &(End, &str, &str)| {
+        *name == focus || *name == bare && ends.get(*end).namespace == namespace
+    };
+    let named: Vec<_> = ends.all().filter(is_named).collect();
     let started: Vec<_> = ends
         .all()
         .filter(|(_, id, _)| id.starts_with(focus))

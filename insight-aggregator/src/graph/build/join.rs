@@ -143,34 +143,29 @@ impl<'w> Row<'w> {
             .collect();
         // What one connection was seen to do, the next one need not: all of a Service's backends are possible.
         let service = far.service(key, span);
-        let rest = match service {
-            Some((service, backends)) => {
-                to.extend(backends);
-                far.service_end(service)
-            }
-            None => {
-                if to.is_empty() {
-                    to = far.successors(key, span);
-                }
-                if to.len() == 1 {
-                    local
-                } else {
-                    far.server(key, span, local)
-                }
-            }
-        };
-        match (to.len(), to.first()) {
-            (1, Some((server, port))) => at(flow(local, *server, *port), Some(service_of(key))),
-            (0, _) => at(flow(local, rest, key.port), None),
-            _ => Placed::Spread(Spread {
-                client: local,
-                rest,
-                key,
-                sum: self.sum,
-                traits: self.traits,
-                to,
-            }),
+        if let Some((_, backends)) = &service {
+            to.extend(backends);
+        } else if to.is_empty() {
+            to = far.successors(key, span);
         }
+        if let (1, Some((server, port))) = (to.len(), to.first()) {
+            return at(flow(local, *server, *port), Some(service_of(key)));
+        }
+        let rest = match service {
+            Some((service, _)) => far.service_end(service),
+            None => far.server(key, span, local),
+        };
+        if to.is_empty() {
+            return at(flow(local, rest, key.port), None);
+        }
+        Placed::Spread(Spread {
+            client: local,
+            rest,
+            key,
+            sum: self.sum,
+            traits: self.traits,
+            to,
+        })
     }
 }
 

@@ -103,10 +103,10 @@ pub(super) fn of_pod<'i>(uid: &str, level: Level, index: &'i Index) -> Option<Na
 fn at_level<'i>(person: Person<'i>, level: Level, index: &'i Index) -> Named<'i> {
     match level {
         Level::Container | Level::Pod => with_services(pod(person, index), person, index),
-        Level::Workload => with_services(workload(person, index), person, index),
+        Level::Workload => with_services(workload_of(person, index), person, index),
         Level::Service => match service_of(person, index) {
             Some(key) => service(key, level, index).into(),
-            None => with_services(workload(person, index), person, index),
+            None => with_services(workload_of(person, index), person, index),
         },
         Level::Namespace => namespace(&person.meta.namespace, index).into(),
         Level::Node | Level::Zone => host(&person.pod.node, level, index).into(),
@@ -140,21 +140,29 @@ fn pod(person: Person<'_>, index: &Index) -> v1::Node {
     }
 }
 
-fn workload(person: Person<'_>, index: &Index) -> v1::Node {
+fn workload_of(person: Person<'_>, index: &Index) -> v1::Node {
     let name = index.workload(person);
     if name.kind == ApiKind::Pod {
         return pod(person, index);
     }
+    let shared = |(key, _): &(String, String)| !OF_ONE_POD.contains(&key.as_str());
+    workload(&name, texts(&person.meta.labels).filter(shared), index)
+}
+
+/// A workload, with the labels that its pods share.
+pub(super) fn workload(
+    name: &WorkloadName,
+    of_pods: impl Iterator<Item = (String, String)>,
+    index: &Index,
+) -> v1::Node {
     let own = index.get(&name.kind, &name.namespace, &name.name);
     let own = own.map(|stored| &stored.object.meta.labels);
-    let shared = |(key, _): &(String, String)| !OF_ONE_POD.contains(&key.as_str());
-    let of_pod = texts(&person.meta.labels).filter(shared);
     v1::Node {
-        id: workload_id(&name),
+        id: workload_id(name),
         kind: name.kind.name().to_lowercase(),
         name: name.name.to_string(),
         namespace: name.namespace.to_string(),
-        kubernetes_labels: of_pod.chain(own.into_iter().flat_map(texts)).collect(),
+        kubernetes_labels: of_pods.chain(own.into_iter().flat_map(texts)).collect(),
         ..v1::Node::default()
     }
 }
@@ -202,7 +210,7 @@ pub(super) fn service(key: &Key, level: Level, index: &Index) -> v1::Node {
     }
 }
 
-fn namespace(name: &str, index: &Index) -> v1::Node {
+pub(super) fn namespace(name: &str, index: &Index) -> v1::Node {
     let stored = index.get(&ApiKind::Namespace, "", name);
     let labels = stored.map(|stored| &stored.object.meta.labels);
     v1::Node {

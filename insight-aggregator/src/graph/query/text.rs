@@ -91,7 +91,6 @@ impl QueryText {
             unconnected: self
                 .parsed("unconnected", hints::unconnected)?
                 .unwrap_or_default(),
-            ..v1::GraphQuery::default()
         })
     }
 

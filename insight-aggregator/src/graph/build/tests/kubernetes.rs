@@ -1,8 +1,12 @@
 //! Names and levels where Kubernetes is known.
 
-use crate::graph::testing::{END, START, World, container, counts, edges, refused, to, unit};
+use crate::graph::build;
+use crate::graph::testing::{
+    END, START, World, container, counts, edges, query, refused, to, unit,
+};
+use crate::graph::{Direction, Focus, Part, Query};
 use crate::kubernetes::Index;
-use crate::kubernetes::object::{ApiKind, Backend, Body, Object};
+use crate::kubernetes::object::{ApiKind, Backend, Body, Object, Phase};
 use crate::kubernetes::testing::{
     labels, listening, node, object, of, owner, pod, service, slice, with_pod, workload,
 };
@@ -411,4 +415,72 @@ fn labels_of_the_workload_itself_count_too() {
         (labels["team"].as_str(), labels["app"].as_str()),
         ("blue", "front")
     );
+}
+
+#[test]
+fn what_has_no_edge_is_there_when_it_is_asked_for() {
+    let mut index = shop();
+    for object in [
+        object(ApiKind::Namespace, "", "shop", Body::Plain),
+        object(ApiKind::Namespace, "", "empty", Body::Plain),
+        workload(ApiKind::Deployment, "web"),
+        workload(ApiKind::Deployment, "scaled-to-0"),
+        of(
+            workload(ApiKind::Job, "night-1"),
+            owner(ApiKind::CronJob, "night"),
+        ),
+        workload(ApiKind::CronJob, "night"),
+        pod("bare", "n2", &["10.0.2.9"]),
+        with_pod(pod("over", "n2", &[]), |pod| pod.phase = Phase::Succeeded),
+    ] {
+        index.put(object, LONG_AGO);
+    }
+    let world = traffic(index);
+    let ids = |level| -> Vec<String> {
+        let part = Part {
+            level,
+            unconnected: true,
+            ..Part::default()
+        };
+        let query = Query {
+            part,
+            ..query(level)
+        };
+        let graph = build(&world.window, &query, &world.index).unwrap();
+        graph.nodes.into_iter().map(|node| node.id).collect()
+    };
+    assert_eq!(
+        ids(Level::Workload),
+        [
+            "cronjob:shop/night",
+            "deployment:shop/client",
+            "deployment:shop/scaled-to-0",
+            "deployment:shop/web",
+            "pod:uid-bare"
+        ]
+    );
+    let pods = [
+        "pod:uid-bare",
+        "pod:uid-client-1",
+        "pod:uid-web-1",
+        "pod:uid-web-2",
+    ];
+    assert_eq!(ids(Level::Pod), pods);
+    assert_eq!(ids(Level::Namespace), ["namespace:empty", "namespace:shop"]);
+    assert_eq!(ids(Level::Node), ["node:n1", "node:n2"]);
+}
+
+#[test]
+fn a_focus_is_found_by_namespace_and_name() {
+    let world = traffic(shop());
+    for focus in ["web", "shop/web", "deployment:shop/web"] {
+        let mut query = query(Level::Workload);
+        query.part.focus = Some(Focus {
+            node: focus.to_owned(),
+            hops: 1,
+            direction: Direction::default(),
+        });
+        let graph = build(&world.window, &query, &world.index).unwrap();
+        assert_eq!(graph.edges.len(), 1, "{focus}");
+    }
 }
