@@ -1,6 +1,6 @@
 //! Removes what tests that were killed may have left on this host: only things that carry our names.
 
-mod cgroups;
+pub(crate) mod cgroups;
 mod mounts;
 mod network;
 mod pins;
