@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::layout::{CGROUP, NODES};
+use super::layout::{CGROUP, NODES, RUNTIME};
 use crate::clean_host::cgroups::remove;
 use crate::patience::wait_until;
 
@@ -71,7 +71,9 @@ pub(crate) fn make(below: &str) -> Result<()> {
     for hierarchy in hierarchies()? {
         let mut folder = hierarchy.point.clone();
         for name in below.split('/') {
-            if hierarchy.kind == "cgroup2" {
+            // Not to the node's own processes: the first of them comes by the node's cgroup, which takes nobody once it delegates.
+            // A kubelet delegates to its pods.
+            if hierarchy.kind == "cgroup2" && name != RUNTIME {
                 delegate(&folder);
             }
             let parent = folder.clone();
@@ -96,8 +98,25 @@ fn delegate(folder: &Path) {
     let controllers = fs::read_to_string(folder.join("cgroup.controllers")).unwrap_or_default();
     for controller in controllers.split_whitespace() {
         // One by one: some cannot be had, and others can nevertheless.
-        let _ = fs::write(folder.join("cgroup.subtree_control"), format!("+{controller}"));
+        let _ = fs::write(
+            folder.join("cgroup.subtree_control"),
+            format!("+{controller}"),
+        );
     }
+}
+
+/// Takes back from a cgroup's children what they were given, so that a process may be in it: for a node whose processes have all ended.
+pub(crate) fn take_back(below: &str) -> Result<()> {
+    for hierarchy in hierarchies()?.iter().filter(|one| one.kind == "cgroup2") {
+        let file = hierarchy.point.join(below).join("cgroup.subtree_control");
+        let given =
+            fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+        for controller in given.split_whitespace() {
+            fs::write(&file, format!("-{controller}"))
+                .with_context(|| format!("write -{controller} to {}", file.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The `cgroup.procs` files of a cgroup, opened for a process that is to enter.
@@ -126,7 +145,7 @@ pub(crate) fn clear() -> Result<usize> {
         .filter(|top| top.exists())
         .collect();
     // First those that would start others again.
-    let first = NODES.iter().map(|node| format!("{}/runtime", node.name));
+    let first = NODES.iter().map(|node| format!("{}/{RUNTIME}", node.name));
     let mut killed = BTreeSet::new();
     for below in first.chain([String::new()]) {
         let roots: Vec<PathBuf> = tops.iter().map(|top| top.join(&below)).collect();

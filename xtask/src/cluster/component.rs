@@ -38,14 +38,11 @@ impl Component {
         let (id, began) = note.trim().split_once(' ')?;
         let process = Process::find(id.parse().ok()?)?;
         // The same id may be another process by now.
-        (process.alive() && process.began() == began.parse().ok()?).then_some(process.id)
+        (process.alive() && process.began() == began.parse::<u64>().ok()?).then_some(process.id)
     }
 
     /// Starts it, detached, unless it runs.
-    pub(crate) fn ensure(
-        &self,
-        command: impl FnOnce() -> Result<Command>,
-    ) -> Result<u32> {
+    pub(crate) fn ensure(&self, command: impl FnOnce() -> Result<Command>) -> Result<u32> {
         if let Some(id) = self.running() {
             return Ok(id);
         }
@@ -67,9 +64,9 @@ impl Component {
             // The terminal's Ctrl-C is not for it.
             .process_group(0);
         let shown = cargo::show(&command);
-        let child = command.spawn().with_context(|| {
-            format!("start {}: '{shown}'\n{}", self.name, self.last_lines())
-        })?;
+        let child = command
+            .spawn()
+            .with_context(|| format!("start {}: '{shown}'\n{}", self.name, self.last_lines()))?;
         let process = Process::find(child.id()).context("it ended at once")?;
         fs::write(self.file(), format!("{} {}", process.id, process.began()))
             .with_context(|| format!("note the process of {}", self.name))?;
@@ -86,7 +83,11 @@ impl Component {
         let end = Instant::now() + limit;
         while !so() {
             if self.running().is_none() {
-                bail!("{} has ended; its log ends:\n{}", self.name, self.last_lines());
+                bail!(
+                    "{} has ended; its log ends:\n{}",
+                    self.name,
+                    self.last_lines()
+                );
             }
             if Instant::now() > end {
                 let seconds = limit.as_secs();

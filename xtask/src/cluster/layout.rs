@@ -48,6 +48,9 @@ pub(crate) const TABLE: &str = "insight_cluster";
 /// The top cgroup: whatever runs for the cluster is below it.
 pub(crate) const CGROUP: &str = "insight-cluster";
 
+/// In a node's cgroup: its own processes.
+pub(crate) const RUNTIME: &str = "runtime";
+
 /// What runs for the cluster keeps its files here. Only this folder is the cluster's, and it is removed with it.
 pub(crate) const STATE: &str = "/var/lib/insight-cluster";
 /// Where a node sees its own part of them.
@@ -90,7 +93,7 @@ impl Node {
 
     /// The cgroup of its own processes: a cgroup with children must have none in v2.
     pub(crate) fn runtime(&self) -> String {
-        format!("{}/runtime", self.cgroup())
+        format!("{}/{RUNTIME}", self.cgroup())
     }
 
     /// Its folder: `etc` (configuration), `var` (its /var).
@@ -121,5 +124,7 @@ pub(crate) fn programs() -> PathBuf {
 
 /// Where the output of a component goes.
 pub(crate) fn log(component: &str) -> PathBuf {
-    Path::new(STATE).join("log").join(format!("{component}.log"))
+    Path::new(STATE)
+        .join("log")
+        .join(format!("{component}.log"))
 }

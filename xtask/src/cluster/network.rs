@@ -56,7 +56,9 @@ pub(crate) fn build() -> Result<()> {
 fn plug_in(node: &Node) -> Result<()> {
     let (netns, cable) = (node.netns(), node.cable());
     ip(&["netns", "add", &netns])?;
-    let pair = ["link", "add", &cable, "type", "veth", "peer", "name", "eth0", "netns", &netns];
+    let pair = [
+        "link", "add", &cable, "type", "veth", "peer", "name", "eth0", "netns", &netns,
+    ];
     ip(&pair)?;
     ip(&["link", "set", &cable, "master", BRIDGE, "up"])?;
     let keys = [
@@ -170,7 +172,9 @@ fn nft(script: &str) -> Result<()> {
         .spawn()
         .context("run 'nft' (package nftables)")?;
     let mut stdin = child.stdin.take().context("standard input is piped")?;
-    stdin.write_all(script.as_bytes()).context("write to 'nft'")?;
+    stdin
+        .write_all(script.as_bytes())
+        .context("write to 'nft'")?;
     drop(stdin);
     let status = child.wait().context("wait for 'nft'")?;
     ensure!(status.success(), "'nft' refused ({status}):\n{script}");

@@ -108,6 +108,7 @@ pub(crate) fn outside(command: &mut Command, cgroup: &str) -> Result<()> {
 
 /// Lets the command be the first of a node. `programs` is shown there as `/run/insight/bin`.
 pub(crate) fn first(command: &mut Command, node: &Node, programs: &Path) -> Result<()> {
+    cgroups::take_back(&node.cgroup())?;
     let mut steps = join(&node.cgroup())?;
     let netns = network::open(node)?;
     steps.push(Step::Enter(netns, LinkNameSpaceType::Network));

@@ -81,8 +81,7 @@ impl Program {
             return Ok(folder);
         }
         println!("building {} with Go; {}", self.name, self.note);
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("make {}", folder.display()))?;
+        std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         // Renamed at the end, so that what is there is whole.
         let unfinished = folder.join(format!("unfinished-{}", std::process::id()));
         let modules = std::fs::read_to_string(file("go.mod")).context("read go.mod")?;
