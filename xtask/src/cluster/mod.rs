@@ -18,7 +18,7 @@ mod up;
 
 use std::fs::File;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -28,7 +28,7 @@ use crate::project::Project;
 use crate::root::Root;
 use crate::setup::{self, needs};
 use image::Image;
-use programs::Programs;
+pub(crate) use programs::Programs;
 
 const EXAMPLES: &str = "Examples:
   cargo xtask cluster up
@@ -87,14 +87,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Verb::Up { built } => match built.as_deref() {
             Some([kubernetes, coredns]) => {
                 let _lock = lock()?;
-                up::run(&up::built(kubernetes.clone(), coredns.clone()))
+                up::run(&Programs {
+                    kubernetes: kubernetes.clone(),
+                    coredns: coredns.clone(),
+                })
             }
-            _ => bring_up(&Project::find()?),
+            _ => {
+                let project = Project::find()?;
+                setup::require(&project, needs::CLUSTER)?;
+                bring_up(&programs(&project)?)
+            }
         },
-        Verb::Down => as_root(&["down"], || {
-            let _lock = lock()?;
-            down::run()
-        }),
+        Verb::Down => take_down(),
         Verb::Status => as_root(&["status"], status::run),
         Verb::Enter { node, command } => {
             let words: Vec<&str> = command.iter().map(String::as_str).collect();
@@ -124,21 +128,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// Installs and builds as who we are, and does the rest as root.
-pub(crate) fn bring_up(project: &Project) -> Result<()> {
-    setup::require(project, needs::CLUSTER)?;
-    let programs = Programs::obtain(project)?;
+/// Finds the cluster's own programs, or builds them, as who we are.
+pub(crate) fn programs(project: &Project) -> Result<Programs> {
+    Programs::obtain(project)
+}
+
+/// Starts what does not run and waits until it is ready, as root.
+pub(crate) fn bring_up(programs: &Programs) -> Result<()> {
     let path = |path: &PathBuf| path.to_string_lossy().into_owned();
     let (kubernetes, coredns) = (path(&programs.kubernetes), path(&programs.coredns));
     as_root(&["up", "--built", &kubernetes, &coredns], || {
         let _lock = lock()?;
-        up::run(&programs)
+        up::run(programs)
     })
-}
-
-/// Whether the cluster is up: whole, or not at all.
-pub(crate) fn is_up() -> bool {
-    status::Status::look().is_up()
 }
 
 /// Removes it, if there is anything of it.
@@ -149,8 +151,13 @@ pub(crate) fn take_down() -> Result<()> {
     })
 }
 
-/// Whether something of a cluster is on this machine.
-pub(crate) fn leftovers() -> Result<bool> {
+/// Whether somebody has brought a cluster up here; it may be half of one.
+pub(crate) fn exists() -> bool {
+    Path::new(layout::STATE).exists()
+}
+
+/// Whether anything of a cluster is on this machine. For root.
+pub(crate) fn leaves_something() -> Result<bool> {
     down::is_something_there()
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -162,12 +162,4 @@ fn describe() -> Result<()> {
         "nodes": nodes.collect::<Vec<_>>(),
     });
     config::write(&layout::description(), &format!("{about:#}\n"))
-}
-
-/// Programs that were built already, by whoever became root for us.
-pub(crate) fn built(kubernetes: PathBuf, coredns: PathBuf) -> Programs {
-    Programs {
-        kubernetes,
-        coredns,
-    }
 }
