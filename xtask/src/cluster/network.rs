@@ -36,7 +36,7 @@ pub(crate) fn build() -> Result<()> {
             }
         }
     }
-    nft(&wall())?;
+    raise_wall()?;
     // What no node takes ends here.
     for range in POD_RANGES.iter().chain(&SERVICE_RANGES) {
         ip(&["route", "add", "blackhole", range])?;
@@ -121,20 +121,38 @@ pub(crate) fn remove() -> Vec<anyhow::Error> {
             must(ip(&["route", "delete", "blackhole", range]));
         }
     }
-    if has_wall() {
+    if list_table().is_ok() {
         must(nft(&format!("delete table inet {TABLE}\n")).map(|()| String::new()));
     }
     problems
 }
 
-/// Whether the wall stands.
+/// Whether the wall stands, with both its sides.
 pub(crate) fn has_wall() -> bool {
-    cargo::answer(Command::new("nft").args(["list", "table", "inet", TABLE])).is_ok()
+    list_table().is_ok_and(|rules| rules.matches(" drop").count() == 2)
+}
+
+/// Builds the wall anew where it does not stand: an unfinished one may, or somebody has flushed all rules.
+pub(crate) fn raise_wall() -> Result<()> {
+    if has_wall() {
+        return Ok(());
+    }
+    // Made if it is not there, so that it can be deleted: in one transaction.
+    nft(&format!(
+        "table inet {TABLE} {{}}\ndelete table inet {TABLE}\n{}",
+        wall()
+    ))
+}
+
+fn list_table() -> Result<String> {
+    cargo::answer(Command::new("nft").args(["list", "table", "inet", TABLE]))
 }
 
 /// Whether there is anything of it.
 pub(crate) fn is_there() -> bool {
-    device_exists(BRIDGE) || has_wall() || NODES.iter().any(|node| netns_file(node).exists())
+    device_exists(BRIDGE)
+        || list_table().is_ok()
+        || NODES.iter().any(|node| netns_file(node).exists())
 }
 
 /// A node's network namespace, to be entered.

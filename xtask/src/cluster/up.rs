@@ -49,12 +49,13 @@ pub(crate) fn run(programs: &Programs) -> Result<()> {
         "network: {} for nodes, nothing leads outside",
         NODE_RANGES[0]
     );
+    network::raise_wall()?;
     let built = Path::new(STATE).join("network");
     if !built.exists() {
         if let Some(problem) = network::remove().into_iter().next() {
             return Err(problem.context("remove an unfinished network"));
         }
-        network::build()?;
+        network::build().context("build the cluster's network")?;
         config::write(&built, "")?;
     }
     println!("control plane: etcd, API server, controller manager, scheduler");
