@@ -3,6 +3,7 @@
 //! [`Cluster::obtain`] → [`Namespace`] → manifests, pods; an aggregator on this machine ([`Cluster::aggregator`]), agents on the nodes
 //! ([`Node::agent`]); programs of this workspace as images ([`image`]).
 
+pub mod daemon_set;
 pub mod image;
 mod namespace;
 mod node;
