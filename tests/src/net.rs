@@ -37,6 +37,11 @@ impl Namespace {
         ip(&[&["-n", &self.name], args].concat())
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Opened, to be entered.
     pub fn open(&self) -> Result<File> {
         let path = PathBuf::from("/run/netns").join(&self.name);

@@ -5,6 +5,7 @@ mod bpf;
 mod build;
 mod cargo;
 mod clean_host;
+mod cluster;
 mod codegen;
 mod fuzz;
 mod patience;
@@ -36,6 +37,8 @@ enum Verb {
     Bench(bench::Args),
     /// Run the kernel tests in virtual machines with Debian's kernels
     Vm(vm::Args),
+    /// A real Kubernetes cluster with two nodes on this machine: up, down, status
+    Cluster(cluster::Args),
     /// Remove what broken tests may have left on this host
     CleanHost,
     /// Try the properties of the parsers on ever new input
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Verb::Up(args) => up::run(&args),
         Verb::Bench(args) => bench::run(&args),
         Verb::Vm(args) => vm::run(&args),
+        Verb::Cluster(args) => cluster::run(&args),
         Verb::CleanHost => clean_host::run(),
         Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Codegen(args) => codegen::run(&args),

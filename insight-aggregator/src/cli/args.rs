@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::graph::QueryText;
+use crate::kubernetes::watch::Asked;
 use crate::model::Level;
 
 /// Joins what agents report into the dependency graph, keeps it and serves it.
@@ -33,6 +34,8 @@ pub(super) enum Verb {
     Watch(WatchArgs),
     /// Prints one edge in detail.
     Edge(EdgeArgs),
+    /// Prints the rights that `serve --kubernetes` needs, for `kubectl apply -f -`.
+    Rbac(RbacArgs),
 }
 
 #[derive(Debug, Args)]
@@ -42,6 +45,7 @@ A flag wins over the environment, that over the --config file, that over the def
 Examples:
   insight-aggregator serve
   insight-aggregator serve --grpc 0.0.0.0:7701 --store embedded:/var/lib/insight --retention 30d
+  insight-aggregator serve --kubernetes ~/.kube/config
   insight-aggregator serve --config /etc/insight/aggregator.toml
 
 The file has the same names:
@@ -50,6 +54,7 @@ The file has the same names:
   store = \"embedded:/var/lib/insight\"
   retention = \"30d\"
   agent_interval = \"10s\"
+  kubernetes = \"in-cluster\"
   log = \"info\"
   log_format = \"json\"")]
 pub(super) struct ServeArgs {
@@ -78,6 +83,26 @@ pub(super) struct ServeArgs {
         value_delimiter = ','
     )]
     pub(super) cluster_ranges: Option<Vec<String>>,
+    /// Which cluster's pods, Services and nodes give names: off, in-cluster (the service account of this container), or a kubeconfig FILE, of which the
+    /// current context counts. auto: in-cluster in a container that has a service account's token, else KUBECONFIG if it is set, else off;
+    /// ~/.kube/config is only used where it is written here [default: auto]
+    #[arg(
+        long,
+        env = "INSIGHT_KUBERNETES",
+        value_name = "auto|off|in-cluster|FILE"
+    )]
+    pub(super) kubernetes: Option<Asked>,
+    /// Watch the names of Secrets, too. Kubernetes has no right for names alone: whoever may list Secrets may read them all [default: false]
+    #[arg(
+        long,
+        env = "INSIGHT_KUBERNETES_SECRETS",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub(super) kubernetes_secrets: Option<bool>,
     /// TOML file with these settings
     #[arg(long, env = "INSIGHT_CONFIG", value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
@@ -267,6 +292,41 @@ pub(super) struct EdgeArgs {
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: EdgeFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without these rights of a kind the aggregator goes on without it, and says so.
+
+Examples:
+  insight-aggregator rbac | kubectl apply -f -
+  insight-aggregator rbac --namespace monitoring --owner rollouts.argoproj.io")]
+pub(super) struct RbacArgs {
+    /// Name of the service account, of the ClusterRole and of its binding
+    #[arg(long, value_name = "NAME", default_value = "insight-aggregator")]
+    pub(super) name: String,
+    /// Namespace of the service account
+    #[arg(long, value_name = "NAMESPACE", default_value = "insight")]
+    pub(super) namespace: String,
+    /// Also what `serve --kubernetes-secrets` needs: to read every Secret
+    #[arg(long)]
+    pub(super) secrets: bool,
+    /// Also a controller's own resource, as RESOURCE.GROUP; its objects are shown with labels and owners then, not only by name
+    #[arg(long, value_name = "RESOURCE.GROUP", value_parser = resource)]
+    pub(super) owner: Vec<(String, String)>,
+}
+
+fn resource(text: &str) -> Result<(String, String), String> {
+    let is_word = |word: &str| {
+        let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+        !word.is_empty() && word.chars().all(is_part)
+    };
+    match text.split_once('.') {
+        Some((resource, group)) if is_word(resource) && is_word(group) => {
+            Ok((resource.into(), group.into()))
+        }
+        _ => Err("it must be a resource and its group, for example rollouts.argoproj.io".into()),
+    }
 }
 
 /// How an edge is printed.

@@ -15,9 +15,11 @@ use super::args::{LogFormat, ServeArgs};
 use super::duration;
 use super::failure::Failure;
 use crate::graph::DEFAULT_RANGE_MS;
+use crate::kubernetes::watch::Asked;
 
-/// The store's engine tells of every compaction at "info".
-const DEFAULT_LOG: &str = "info,fjall=warn,lsm_tree=warn";
+/// The store's engine tells of every compaction at "info"; the client of Kubernetes of each try, and of answers that it cannot read with
+/// all that is in them.
+const DEFAULT_LOG: &str = "info,fjall=warn,lsm_tree=warn,kube_client=off";
 
 /// The shortest retention: with less, the graph that everybody asks for first would be cut without a word.
 const MIN_RETENTION: Duration = Duration::from_millis(DEFAULT_RANGE_MS.unsigned_abs());
@@ -34,6 +36,8 @@ pub(super) struct Config {
     pub(super) retention: Duration,
     pub(super) agent_interval: Option<Duration>,
     pub(super) cluster_ranges: Vec<IpNet>,
+    pub(super) kubernetes: Asked,
+    pub(super) kubernetes_secrets: bool,
     pub(super) log: String,
     pub(super) log_format: LogFormat,
 }
@@ -48,6 +52,8 @@ struct File {
     retention: Option<String>,
     agent_interval: Option<String>,
     cluster_ranges: Option<Vec<String>>,
+    kubernetes: Option<String>,
+    kubernetes_secrets: Option<bool>,
     log: Option<String>,
     log_format: Option<LogFormat>,
 }
@@ -86,6 +92,14 @@ impl Config {
                 .map(parse_agent_interval)
                 .transpose()?,
             cluster_ranges: parse_ranges(&ranges.unwrap_or_default())?,
+            kubernetes: args
+                .kubernetes
+                .or(file.kubernetes.map(|text| parse_kubernetes(&text)))
+                .unwrap_or_default(),
+            kubernetes_secrets: args
+                .kubernetes_secrets
+                .or(file.kubernetes_secrets)
+                .unwrap_or(false),
             log: args.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
         })
@@ -173,6 +187,12 @@ fn parse_agent_interval(text: &str) -> Result<Duration, Failure> {
         })
 }
 
+fn parse_kubernetes(text: &str) -> Asked {
+    // Every text is a word or a file.
+    let Ok(asked) = text.parse();
+    asked
+}
+
 fn parse_ranges(ranges: &[String]) -> Result<Vec<IpNet>, Failure> {
     if ranges.len() > MAX_RANGES {
         return Err(Failure::usage(
@@ -230,7 +250,7 @@ mod tests {
         assert!(error.contains("\"retension\" in /etc/a.toml"), "{error}");
         assert!(
             error.contains(
-                "grpc, http, store, retention, agent_interval, cluster_ranges, log, log_format"
+                "grpc, http, store, retention, agent_interval, cluster_ranges, kubernetes, kubernetes_secrets, log, log_format"
             ),
             "{error}"
         );

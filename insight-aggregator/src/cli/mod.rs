@@ -1,4 +1,4 @@
-//! The program's verbs: `serve`, and the readers `graph`, `watch` and `edge`, which are clients of the same API.
+//! The program's verbs: `serve`, the readers `graph`, `watch` and `edge`, which are clients of the same API, and `rbac`.
 //!
 //! Exit codes: 0 done, 1 failed, 64 wrong arguments or configuration.
 
@@ -11,6 +11,7 @@ mod failure;
 mod graph;
 mod log;
 mod output;
+mod rbac;
 mod serve;
 mod spelling;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Verb::Graph(args) => on_one_thread(graph::run(args)),
         Verb::Watch(args) => on_one_thread(watch::run(args)),
         Verb::Edge(args) => on_one_thread(edge::run(args)),
+        Verb::Rbac(args) => rbac::run(&args),
     };
     match ran {
         Ok(()) => ExitCode::SUCCESS,

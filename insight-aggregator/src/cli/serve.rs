@@ -1,5 +1,7 @@
 //! `serve`: runs the aggregator until it is told to stop.
 
+use std::env;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +14,7 @@ use super::config::Config;
 use super::failure::Failure;
 use super::log;
 use crate::kubernetes::Directory;
+use crate::kubernetes::watch::{self, Choice, Connection, Source, Watches};
 use crate::ledger::Ledger;
 use crate::model::now_ms;
 use crate::server::{PortTaken, Server};
@@ -40,6 +43,7 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
 async fn serve(config: Config) -> Result<(), Failure> {
     // Caught from here on: a signal during a long start is not lost.
     let mut signals = Signals::catch()?;
+    let cluster = cluster(&config).await?;
     let ledger = tokio::task::spawn_blocking({
         let (url, retention) = (config.store.clone(), config.retention);
         move || {
@@ -52,15 +56,17 @@ async fn serve(config: Config) -> Result<(), Failure> {
     .await
     .unwrap_or_else(|error| Err(error.into()))
     .map_err(|error| store_failure(&error))?;
+    let directory = Directory::default();
     let server = Server::start(
         ledger,
         config.grpc,
         config.http,
         asked(&config),
-        Directory::default(),
+        directory.clone(),
     )
     .await
     .map_err(|error| start_failure(&error))?;
+    let watches = cluster.map(|cluster| Watches::start(cluster, directory));
     tracing::info!(
         grpc = %server.grpc,
         http = %server.http,
@@ -70,11 +76,53 @@ async fn serve(config: Config) -> Result<(), Failure> {
     );
     let signal = signals.next().await;
     tracing::info!(signal, "stopping");
+    let stopped = async {
+        server.stop().await;
+        if let Some(watches) = watches {
+            watches.stop().await;
+        }
+    };
     tokio::select! {
-        () = server.stop() => tracing::info!("stopped"),
+        () = stopped => tracing::info!("stopped"),
         signal = signals.next() => tracing::warn!(signal, "told twice, stopping at once"),
     }
     Ok(())
+}
+
+/// The cluster that is watched, if any; says which it is, and why. Its API server may be away.
+async fn cluster(config: &Config) -> Result<Option<Connection>, Failure> {
+    let Choice { source, why, must } =
+        watch::source::choose(&config.kubernetes, |name| env::var_os(name), Path::exists);
+    match Connection::new(&source, config.kubernetes_secrets).await {
+        Ok(Some(connection)) => {
+            tracing::info!(server = connection.server(), why, "watching Kubernetes");
+            Ok(Some(connection))
+        }
+        Ok(None) => {
+            tracing::info!(why, "not watching Kubernetes");
+            Ok(None)
+        }
+        Err(error) if must => Err(Failure::usage(
+            format!("cannot watch Kubernetes: {error:#}"),
+            match source {
+                Source::Kubeconfig(_) => {
+                    "name a kubeconfig whose current context works with kubectl, or write --kubernetes off"
+                }
+                Source::InCluster | Source::Off => {
+                    "run it as a pod with a service account's token (automountServiceAccountToken), or write --kubernetes off"
+                }
+            },
+        )),
+        Err(error) => {
+            let error = format!("{error:#}");
+            tracing::warn!(
+                error,
+                why,
+                "not watching Kubernetes; --kubernetes says what to use instead"
+            );
+            Ok(None)
+        }
+    }
 }
 
 /// What every agent is asked for.

@@ -7,6 +7,7 @@ use super::config::Config;
 use super::spelling::flag;
 use super::*;
 use crate::graph::{PARTS, QueryText};
+use crate::kubernetes::watch::Asked;
 
 fn parse(line: &str) -> Result<Verb, String> {
     let words = std::iter::once("insight-aggregator").chain(line.split(' '));
@@ -124,6 +125,8 @@ fn help_has_defaults_and_examples() {
                 "7d",
                 "INSIGHT_GRPC",
                 "agent_interval =",
+                "INSIGHT_KUBERNETES",
+                "kubernetes =",
                 "Examples:",
             ][..],
         ),
@@ -141,6 +144,7 @@ fn help_has_defaults_and_examples() {
         ),
         ("watch", &["--namespaces shop", "Examples:"]),
         ("edge", &["container, ", "Examples:"]),
+        ("rbac", &["kubectl apply", "insight-aggregator"]),
     ] {
         let help = command
             .find_subcommand_mut(verb)
@@ -159,7 +163,7 @@ fn flags_win_over_the_file_and_that_over_defaults() {
     let path = folder.path().join("a.toml");
     std::fs::write(
         &path,
-        "grpc = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:2\"\nstore = \"memory:\"\nretention = \"2h\"\nagent_interval = \"2s\"\ncluster_ranges = [\"10.1.2.3/8\", \"fd00::/8\"]\nlog_format = \"json\"\n",
+        "grpc = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:2\"\nstore = \"memory:\"\nretention = \"2h\"\nagent_interval = \"2s\"\ncluster_ranges = [\"10.1.2.3/8\", \"fd00::/8\"]\nkubernetes = \"/etc/kubeconfig\"\nkubernetes_secrets = true\nlog_format = \"json\"\n",
     )
     .unwrap();
     let line = format!("serve --http 127.0.0.1:3 --config {}", path.display());
@@ -171,7 +175,9 @@ fn flags_win_over_the_file_and_that_over_defaults() {
         retention: Duration::from_secs(7_200),
         agent_interval: Some(Duration::from_secs(2)),
         cluster_ranges: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
-        log: "info,fjall=warn,lsm_tree=warn".into(),
+        kubernetes: Asked::Kubeconfig("/etc/kubeconfig".into()),
+        kubernetes_secrets: true,
+        log: "info,fjall=warn,lsm_tree=warn,kube_client=off".into(),
         log_format: LogFormat::Json,
     };
     assert_eq!(config, expected);
@@ -209,5 +215,29 @@ fn wrong_configuration_ends_with_64() {
             matches!(&failure, Failure::Error { code: USAGE, hint, .. } if !hint.is_empty()),
             "{line}: {failure:?}"
         );
+    }
+}
+
+#[test]
+fn which_cluster_is_watched_can_be_said() {
+    let asked = |line: &str| {
+        let config = Config::resolve(serve(&format!("serve --store memory: {line}"))).unwrap();
+        (config.kubernetes, config.kubernetes_secrets)
+    };
+    assert_eq!(asked("--kubernetes off"), (Asked::Off, false));
+    let with_secrets = "--kubernetes in-cluster --kubernetes-secrets";
+    assert_eq!(asked(with_secrets), (Asked::InCluster, true));
+    let without = "--kubernetes a.yaml --kubernetes-secrets=false";
+    assert_eq!(asked(without), (Asked::Kubeconfig("a.yaml".into()), false));
+}
+
+#[test]
+fn an_owner_is_a_resource_and_its_group() {
+    let Ok(Verb::Rbac(args)) = parse("rbac --owner rollouts.argoproj.io") else {
+        panic!("rbac");
+    };
+    assert_eq!(args.owner, [("rollouts".into(), "argoproj.io".into())]);
+    for bad in ["rollouts", "*.*", "a.b\"]", "."] {
+        assert!(parse(&format!("rbac --owner {bad}")).is_err(), "{bad}");
     }
 }

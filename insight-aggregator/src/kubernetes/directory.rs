@@ -5,12 +5,15 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::watch;
 
 use super::Index;
+use super::hearing::Hearing;
+use super::watch::WatchStats;
 
 /// A handle to the one index of this process. Empty where there is no Kubernetes.
 #[derive(Clone, Debug)]
 pub struct Directory {
     index: Arc<RwLock<Index>>,
     version: Arc<watch::Sender<u64>>,
+    stats: Arc<WatchStats>,
 }
 
 impl Default for Directory {
@@ -18,6 +21,7 @@ impl Default for Directory {
         Self {
             index: Arc::default(),
             version: Arc::new(watch::Sender::new(0)),
+            stats: Arc::default(),
         }
     }
 }
@@ -45,5 +49,15 @@ impl Directory {
     /// Counts up with each change of what the index says.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
+    }
+
+    /// Whether names may be old or missing, and since when.
+    pub fn hearing(&self) -> Hearing {
+        Hearing::of(&self.read())
+    }
+
+    /// What the watches count.
+    pub fn stats(&self) -> &WatchStats {
+        &self.stats
     }
 }

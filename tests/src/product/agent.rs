@@ -1,5 +1,6 @@
 //! The agent as a guard.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -15,8 +16,9 @@ use crate::wait::{PATIENCE, eventually};
 pub struct Agent {
     /// The process.
     pub daemon: Daemon,
-    /// Where it answers HTTP.
+    /// The port where it answers HTTP.
     pub http_port: u16,
+    http: SocketAddr,
 }
 
 impl Agent {
@@ -99,10 +101,42 @@ impl Agent {
         Self::start_from(&[], args, http_port)
     }
 
+    /// One that a starter puts on a node of the cluster, where it counts whatever it finds: the node's cgroups. Twice a second it
+    /// reports. It answers HTTP there.
+    pub fn on_node(
+        starter: &[&str],
+        aggregator: &Aggregator,
+        node: &str,
+        http: SocketAddr,
+        flags: &[&str],
+    ) -> Result<Self> {
+        let url = aggregator.grpc_url();
+        let http_text = http.to_string();
+        let own = [
+            "run",
+            "--aggregator",
+            &url,
+            "--node-name",
+            node,
+            "--interval",
+            "500ms",
+            "--listen",
+            &http_text,
+        ];
+        let args = own.iter().chain(flags).map(ToString::to_string);
+        Self::start_at(starter, args.collect(), http)
+    }
+
     fn start_from(starter: &[&str], args: Vec<String>, http_port: u16) -> Result<Self> {
+        Self::start_at(starter, args, (Ipv4Addr::LOCALHOST, http_port).into())
+    }
+
+    fn start_at(starter: &[&str], args: Vec<String>, http: SocketAddr) -> Result<Self> {
+        let daemon = Daemon::new("insight-agent", args, http.port())?;
         let mut agent = Self {
-            daemon: Daemon::new("insight-agent", args, http_port)?.started_by(starter),
-            http_port,
+            daemon: daemon.asked_at(http).started_by(starter),
+            http_port: http.port(),
+            http,
         };
         agent.restart()?;
         Ok(agent)
@@ -116,12 +150,12 @@ impl Agent {
 
     /// Its `/metrics`.
     pub fn metrics(&self) -> Result<String> {
-        http::get_ok(self.http_port, "/metrics")
+        http::get_ok_from(self.http, "/metrics")
     }
 
     /// A number of its `/status`, by JSON pointer.
     pub fn status(&self, what: &str) -> Result<u64> {
-        let text = http::get_ok(self.http_port, "/status")?;
+        let text = http::get_ok_from(self.http, "/status")?;
         let status: Value = serde_json::from_str(&text)?;
         status
             .pointer(what)

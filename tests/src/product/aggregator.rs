@@ -18,6 +18,7 @@ pub struct Aggregator {
     pub http_port: u16,
     /// Where it answers gRPC.
     pub grpc_port: u16,
+    host: Ipv4Addr,
     folder: TempDir,
 }
 
@@ -34,14 +35,24 @@ impl Aggregator {
 
     /// The same, started by another program; see [`Daemon::started_by`].
     pub fn started_by(starter: &[&str], flags: &[&str]) -> Result<Self> {
+        Self::make(Ipv4Addr::LOCALHOST, starter, flags)
+    }
+
+    /// One that agents reach at an address of this machine; HTTP is at 127.0.0.1 as ever.
+    pub fn start_at(host: Ipv4Addr, flags: &[&str]) -> Result<Self> {
+        Self::make(host, &[], flags)
+    }
+
+    fn make(host: Ipv4Addr, starter: &[&str], flags: &[&str]) -> Result<Self> {
         let folder = TempDir::with_prefix("insight-store-")?;
         let (http_port, grpc_port) = (free_port()?, free_port()?);
-        let mut args = serve_args(&store_in(&folder), grpc_port, http_port);
+        let mut args = serve_args_at(host, &store_in(&folder), grpc_port, http_port);
         args.extend(flags.iter().map(ToString::to_string));
         let mut aggregator = Self {
             daemon: Daemon::new("insight-aggregator", args, http_port)?.started_by(starter),
             http_port,
             grpc_port,
+            host,
             folder,
         };
         aggregator.restart()?;
@@ -61,7 +72,7 @@ impl Aggregator {
 
     /// Address for agents and gRPC readers.
     pub fn grpc_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.grpc_port)
+        format!("http://{}:{}", self.host, self.grpc_port)
     }
 
     /// Address for HTTP readers.
@@ -73,17 +84,21 @@ impl Aggregator {
     pub fn reader(&self) -> Result<Reader> {
         Reader::new(
             self.http_port,
-            SocketAddr::from((Ipv4Addr::LOCALHOST, self.grpc_port)),
+            SocketAddr::from((self.host, self.grpc_port)),
         )
     }
 }
 
 /// The command line of `serve`.
 pub fn serve_args(store: &Path, grpc_port: u16, http_port: u16) -> Vec<String> {
+    serve_args_at(Ipv4Addr::LOCALHOST, store, grpc_port, http_port)
+}
+
+fn serve_args_at(host: Ipv4Addr, store: &Path, grpc_port: u16, http_port: u16) -> Vec<String> {
     vec![
         "serve".to_owned(),
         "--grpc".to_owned(),
-        format!("127.0.0.1:{grpc_port}"),
+        format!("{host}:{grpc_port}"),
         "--http".to_owned(),
         format!("127.0.0.1:{http_port}"),
         "--store".to_owned(),

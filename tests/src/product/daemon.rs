@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::process::{Place, end_child, put, signal_child, wait_child};
-use crate::reader::http;
+use crate::reader::http::get_from;
 use crate::wait::{PATIENCE, eventually};
 
 /// How long a program may take to stop after SIGTERM.
@@ -28,7 +29,7 @@ pub struct Daemon {
     starter: Vec<String>,
     args: Vec<String>,
     env: Vec<(&'static str, &'static str)>,
-    http_port: u16,
+    http: SocketAddr,
     child: Option<Child>,
     // Holds the log, which a restart continues.
     folder: TempDir,
@@ -43,7 +44,7 @@ impl Daemon {
             starter: Vec::new(),
             args,
             env: Vec::new(),
-            http_port,
+            http: (Ipv4Addr::LOCALHOST, http_port).into(),
             child: None,
             folder: TempDir::with_prefix(format!("{name}-"))?,
         })
@@ -54,6 +55,13 @@ impl Daemon {
     #[must_use]
     pub fn started_by(mut self, starter: &[&str]) -> Self {
         self.starter = starter.iter().map(|word| (*word).to_owned()).collect();
+        self
+    }
+
+    /// Lets it be asked there, not at its port of 127.0.0.1.
+    #[must_use]
+    pub fn asked_at(mut self, http: SocketAddr) -> Self {
+        self.http = http;
         self
     }
 
@@ -98,7 +106,7 @@ impl Daemon {
 
     /// Waits until `/readyz` answers 200.
     pub fn wait_ready(&mut self) -> Result<()> {
-        let (name, port) = (self.name.clone(), self.http_port);
+        let (name, http) = (self.name.clone(), self.http);
         let what = format!("{name} to be ready");
         let child = self.child.as_mut().context("it was not started")?;
         let ready = eventually(PATIENCE, &what, || {
@@ -106,7 +114,7 @@ impl Daemon {
                 // Nothing more to wait for; the caller sees it in the outer result.
                 return Ok(Err(status));
             }
-            let answer = http::get(port, "/readyz")?;
+            let answer = get_from(http, "/readyz")?;
             ensure!(
                 answer.status == 200,
                 "/readyz answers {}: {}",

@@ -1,7 +1,7 @@
 //! The smallest HTTP client that does.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -22,15 +22,16 @@ const SILENCE: Duration = Duration::from_secs(20);
 
 /// Gets a path from a port of 127.0.0.1.
 pub fn get(port: u16, path: &str) -> Result<Answer> {
-    let what = || format!("GET http://127.0.0.1:{port}{path}");
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).with_context(what)?;
+    get_from((Ipv4Addr::LOCALHOST, port).into(), path)
+}
+
+/// Gets a path from anywhere.
+pub fn get_from(address: SocketAddr, path: &str) -> Result<Answer> {
+    let what = || format!("GET http://{address}{path}");
+    let mut stream = TcpStream::connect(address).with_context(what)?;
     stream.set_read_timeout(Some(SILENCE))?;
     // HTTP/1.0: the body ends with the connection, so it needs no decoding.
-    write!(
-        stream,
-        "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n"
-    )
-    .with_context(what)?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").with_context(what)?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).with_context(what)?;
     parse(&String::from_utf8_lossy(&bytes)).with_context(what)
@@ -38,7 +39,12 @@ pub fn get(port: u16, path: &str) -> Result<Answer> {
 
 /// The body of an answer that must be 200.
 pub fn get_ok(port: u16, path: &str) -> Result<String> {
-    let answer = get(port, path)?;
+    get_ok_from((Ipv4Addr::LOCALHOST, port).into(), path)
+}
+
+/// The same from anywhere.
+pub fn get_ok_from(address: SocketAddr, path: &str) -> Result<String> {
+    let answer = get_from(address, path)?;
     ensure!(
         answer.status == 200,
         "GET {path} answers {}: {}",

@@ -45,7 +45,7 @@ fn children(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// From the leaves upwards: the kernel removes only cgroups without children and processes.
-fn remove(cgroup: &Path) -> Result<()> {
+pub(crate) fn remove(cgroup: &Path) -> Result<()> {
     for child in children(cgroup) {
         remove(&child)?;
     }

@@ -1,6 +1,6 @@
 //! Removes what tests that were killed may have left on this host: only things that carry our names.
 
-mod cgroups;
+pub(crate) mod cgroups;
 mod mounts;
 mod network;
 mod pins;
@@ -9,8 +9,8 @@ mod tracing;
 
 use anyhow::{Result, ensure};
 
-use crate::cargo;
 use crate::root::Root;
+use crate::{cargo, cluster};
 
 /// What was done, and what could not be.
 #[derive(Default)]
@@ -40,6 +40,10 @@ pub(crate) fn run() -> Result<()> {
         return cargo::run(root.command(own, &[]).arg("clean-host"));
     }
     let mut tally = Tally::default();
+    // A cluster that somebody uses, too: who cleans wants an empty host.
+    if cluster::leaves_something()? {
+        tally.note("the Kubernetes cluster", cluster::take_down());
+    }
     // Processes first, then what they hold: a namespace lives as long as somebody is in it.
     cgroups::clean(&mut tally)?;
     network::clean(&mut tally)?;

@@ -31,6 +31,11 @@ impl Process {
         parse(&std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?)
     }
 
+    /// When it began, in clock ticks since boot: with the id, what tells it from every other one.
+    pub(crate) fn began(&self) -> u64 {
+        self.began
+    }
+
     /// Whether it still runs.
     pub(crate) fn alive(&self) -> bool {
         Self::find(self.id).is_some_and(|now| now.began == self.began && !now.dead)

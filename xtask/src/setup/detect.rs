@@ -12,6 +12,7 @@ pub(crate) fn present(root: &Path, sign: &Sign) -> bool {
             cargo::answer(cargo::tool(root, "rustc").args(["--print", "sysroot"]))
                 .is_ok_and(|sysroot| PathBuf::from(sysroot).join(file).is_file())
         }
+        Sign::File(paths) => paths.iter().any(|path| Path::new(path).is_file()),
         Sign::Answers(words) => ask(root, words).is_some(),
         Sign::Version { ask: words, accept } => ask(root, words)
             .and_then(|answer| version(&answer))
@@ -24,9 +25,11 @@ fn ask(root: &Path, words: &[&str]) -> Option<String> {
     cargo::answer(cargo::tool(root, program).args(args)).ok()
 }
 
-/// The first `1.2.3` in an answer such as `bpf-linker 0.10.4`; what follows the third number (`-rc1`) is dropped.
+/// The first `1.2.3` in an answer such as `bpf-linker 0.10.4` or `go version go1.26.8`; what follows the third number (`-rc1`) is
+/// dropped.
 fn version(answer: &str) -> Option<[u32; 3]> {
     answer.split_whitespace().find_map(|word| {
+        let word = word.strip_prefix("go").unwrap_or(word);
         let mut numbers = word.splitn(3, '.').map(|part| {
             let end = part.find(|c: char| !c.is_ascii_digit());
             part[..end.unwrap_or(part.len())].parse().ok()
@@ -53,6 +56,7 @@ mod tests {
             version("cargo-deny 0.20.2-rc1 (abc 2026)"),
             Some([0, 20, 2])
         );
+        assert_eq!(version("go version go1.26.8 linux/amd64"), Some([1, 26, 8]));
         assert_eq!(version("ip utility, iproute2-6.1.0"), None);
         assert_eq!(version(""), None);
     }

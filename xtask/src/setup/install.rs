@@ -40,6 +40,7 @@ impl<'a> Installer<'a> {
                     .env_remove("RUSTFLAGS"),
             ),
             Source::Apt(package) => self.apt(package),
+            Source::ByHand(what) => bail!("{what}"),
         }
     }
 

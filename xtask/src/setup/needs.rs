@@ -16,6 +16,8 @@ pub(crate) struct Need {
 pub(crate) enum Sign {
     /// A file in the folder of the active toolchain
     InSysroot(&'static str),
+    /// One of these files
+    File(&'static [&'static str]),
     /// A program that answers to these words at all
     Answers(&'static [&'static str]),
     /// A program that answers with its version
@@ -43,6 +45,8 @@ pub(crate) enum Source {
     Cargo(&'static str, &'static str),
     /// A package of Debian and its kin
     Apt(&'static str),
+    /// Not something that we install: what to do instead
+    ByHand(&'static str),
 }
 
 impl Source {
@@ -54,6 +58,7 @@ impl Source {
                 format!("cargo install {name} --version {version} --locked --force")
             }
             Self::Apt(package) => format!("apt-get install {package}"),
+            Self::ByHand(what) => (*what).to_owned(),
         }
     }
 }
@@ -136,6 +141,57 @@ const XZ: Need = Need {
     source: Source::Apt("xz-utils"),
 };
 
+/// The compiler of Kubernetes.
+const GO: Need = Need {
+    name: "go",
+    why: "Kubernetes is built here from its published modules; Go fetches the version of itself that these want",
+    sign: Sign::Version {
+        ask: &["go", "version"],
+        accept: Accept::AtLeast([1, 21, 0]),
+    },
+    source: Source::ByHand("install Go 1.21 or later and put it on the PATH"),
+};
+
+/// The store of the control plane.
+const ETCD: Need = Need {
+    name: "etcd",
+    why: "the cluster's API server stores in it",
+    sign: Sign::Answers(&["etcd", "--version"]),
+    source: Source::Apt("etcd-server"),
+};
+
+/// What runs containers.
+const CONTAINERD: Need = Need {
+    name: "containerd",
+    why: "the cluster's nodes run containers by it",
+    sign: Sign::Answers(&["containerd", "--version"]),
+    source: Source::Apt("containerd"),
+};
+
+/// What containerd starts them with.
+const RUNC: Need = Need {
+    name: "runc",
+    why: "containerd starts containers by it",
+    sign: Sign::Answers(&["runc", "--version"]),
+    source: Source::Apt("runc"),
+};
+
+/// What connects pods.
+const CNI: Need = Need {
+    name: "containernetworking-plugins",
+    why: "they connect the cluster's pods",
+    sign: Sign::File(&["/usr/lib/cni/bridge", "/opt/cni/bin/bridge"]),
+    source: Source::Apt("containernetworking-plugins"),
+};
+
+/// What makes keys.
+const OPENSSL: Need = Need {
+    name: "openssl",
+    why: "it makes the cluster's keys",
+    sign: Sign::Answers(&["openssl", "version"]),
+    source: Source::Apt("openssl"),
+};
+
 /// For the BPF object.
 pub(crate) const BPF: &[&Need] = &[&RUST_SRC, &BPF_LINKER];
 /// For the lint tier.
@@ -146,6 +202,18 @@ pub(crate) const PODS: &[&Need] = &[&RUST_SRC, &BPF_LINKER, &IPROUTE2];
 pub(crate) const HOST: &[&Need] = &[&RUST_SRC, &BPF_LINKER, &IPROUTE2, &NFTABLES];
 /// For the virtual machines.
 pub(crate) const VM: &[&Need] = &[&QEMU, &BUSYBOX, &KMOD, &XZ, &IPROUTE2];
+/// For the cluster.
+pub(crate) const CLUSTER: &[&Need] = &[
+    &GO,
+    &ETCD,
+    &CONTAINERD,
+    &RUNC,
+    &CNI,
+    &NFTABLES,
+    &BUSYBOX,
+    &IPROUTE2,
+    &OPENSSL,
+];
 /// For everything.
 pub(crate) const ALL: &[&Need] = &[
     &RUST_SRC,
@@ -157,4 +225,10 @@ pub(crate) const ALL: &[&Need] = &[
     &BUSYBOX,
     &KMOD,
     &XZ,
+    &GO,
+    &ETCD,
+    &CONTAINERD,
+    &RUNC,
+    &CNI,
+    &OPENSSL,
 ];

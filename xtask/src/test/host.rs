@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::object::Object;
 use super::outcome::Outcome;
-use super::suite;
+use super::suite::{self, Needs};
 use crate::project::Project;
 use crate::root::Root;
 use crate::setup::{self, needs};
@@ -34,7 +34,7 @@ pub(crate) fn run(project: &Project, object: &Object) -> Outcome {
             if let Err(error) = build::programs(project, false, Some(path)) {
                 return Outcome::failure(format!("{error:#}"), []);
             }
-            match command(project, object, root) {
+            match command(project, object, root, Needs::Host) {
                 Ok(command) => suite::run(project, command),
                 Err(error) => Outcome::failure(format!("{error:#}"), []),
             }
@@ -44,10 +44,16 @@ pub(crate) fn run(project: &Project, object: &Object) -> Outcome {
     }
 }
 
-fn command(project: &Project, object: &Object, root: Root) -> Result<Command> {
+/// `cargo test` of those that need the real kernel, as root, with the programs at hand.
+pub(super) fn command(
+    project: &Project,
+    object: &Object,
+    root: Root,
+    needs: Needs,
+) -> Result<Command> {
     let mut command = suite::command(project, object);
-    let tests = suite::integration_tests(project, true);
-    anyhow::ensure!(!tests.is_empty(), "there are no host tests in tests/tests");
+    let tests = suite::integration_tests(project, needs);
+    anyhow::ensure!(!tests.is_empty(), "there are no such tests in tests/tests");
     for test in tests {
         command.args(["--test", test]);
     }

@@ -1,5 +1,6 @@
 //! Runs all tests in tiers, says what passed, failed and was skipped, and ends with the totals.
 
+mod cluster;
 mod host;
 mod libtest;
 mod lint;
@@ -37,6 +38,9 @@ enum Tier {
     Unit,
     /// The real kernel with real processes: root and the BPF toolchain
     Host,
+    /// A real Kubernetes on this machine; builds it the first time. Where it cannot be had it is skipped, aloud, in CI too unless it was
+    /// asked for
+    Cluster,
     /// Debian's kernels in QEMU; downloads them. Without a mirror of Debian it is skipped, aloud, in CI too unless it was asked for
     Vm,
 }
@@ -56,7 +60,8 @@ fn tiers(args: &Args, report: &mut Report) -> Result<()> {
 
     // First the object: every tier then compiles the agent in the same environment, once.
     println!("== the BPF object");
-    let object = Object::prepare(&project, wanted(Tier::Host) || wanted(Tier::Vm));
+    let needs_object = [Tier::Host, Tier::Cluster, Tier::Vm];
+    let object = Object::prepare(&project, needs_object.into_iter().any(wanted));
     if let Object::Broken(failure) = &object {
         report.broken(failure);
     }
@@ -65,14 +70,18 @@ fn tiers(args: &Args, report: &mut Report) -> Result<()> {
             println!("== {name}");
             let start = Instant::now();
             let outcome = run();
-            // Other kernels are downloads from a mirror of Debian, which not every machine that tests has.
-            let may_skip = tier == Tier::Vm && args.only.is_empty();
+            // Other kernels are downloads from a mirror of Debian, and Kubernetes' modules from one of Go's: not every machine that
+            // tests has those.
+            let may_skip = [Tier::Cluster, Tier::Vm].contains(&tier) && args.only.is_empty();
             report.tier(name, outcome, start.elapsed(), may_skip);
         }
     };
     tier(Tier::Lint, "lint", &|| lint::run(&project, &object));
     tier(Tier::Unit, "unit", &|| unit::run(&project, &object));
     tier(Tier::Host, "host", &|| host::run(&project, &object));
+    tier(Tier::Cluster, "cluster", &|| {
+        cluster::run(&project, &object)
+    });
     tier(Tier::Vm, "vm", &|| vm::run(&project, &object));
     Ok(())
 }

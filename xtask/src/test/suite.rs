@@ -17,16 +17,38 @@ const HOST_CRATE: &str = "insight-tests";
 /// Its tests that only read files.
 const NEED_NO_HOST: [&str; 1] = ["absences"];
 
-/// The workspace's integration tests that need the real kernel, or those that do not.
-pub(crate) fn integration_tests(project: &Project, host: bool) -> Vec<&str> {
+/// How the names of those begin that need a cluster beside the real kernel.
+const CLUSTER_PREFIX: &str = "cluster_";
+
+/// What integration tests need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// Files
+    Nothing,
+    /// The real kernel
+    Host,
+    /// A cluster, and the real kernel
+    Cluster,
+}
+
+/// The workspace's integration tests that need this.
+pub(crate) fn integration_tests(project: &Project, needs: Needs) -> Vec<&str> {
     project
         .test_targets
         .iter()
-        .filter(|(krate, test)| {
-            (krate == HOST_CRATE && !NEED_NO_HOST.contains(&test.as_str())) == host
-        })
+        .filter(|(krate, test)| needs_of(krate, test) == needs)
         .map(|(_, test)| test.as_str())
         .collect()
+}
+
+fn needs_of(krate: &str, test: &str) -> Needs {
+    if krate != HOST_CRATE || NEED_NO_HOST.contains(&test) {
+        Needs::Nothing
+    } else if test.starts_with(CLUSTER_PREFIX) {
+        Needs::Cluster
+    } else {
+        Needs::Host
+    }
 }
 
 /// `cargo test` for the whole workspace, to be narrowed by the caller: the same packages each time, so that nothing is built twice
@@ -74,10 +96,13 @@ mod tests {
             test_targets: vec![
                 own("insight-tests", "pods"),
                 own("insight-tests", "absences"),
+                own("insight-tests", "cluster_pods"),
                 own("insight-agent", "cli"),
             ],
         };
-        assert_eq!(integration_tests(&project, true), ["pods"]);
-        assert_eq!(integration_tests(&project, false), ["absences", "cli"]);
+        let tests = |needs| integration_tests(&project, needs);
+        assert_eq!(tests(Needs::Host), ["pods"]);
+        assert_eq!(tests(Needs::Cluster), ["cluster_pods"]);
+        assert_eq!(tests(Needs::Nothing), ["absences", "cli"]);
     }
 }

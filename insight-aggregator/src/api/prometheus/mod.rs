@@ -1,10 +1,11 @@
 //! `/metrics`: edges, containers and the aggregator's own numbers, for Prometheus.
 //!
 //! Written in the text format 0.0.4, which every scraper reads. [`text`] writes it, [`edges`] turns totals into series
-//! that never go back, [`containers`] and [`own`] have the rest.
+//! that never go back, [`containers`], [`own`] and [`kubernetes`] have the rest.
 
 mod containers;
 mod edges;
+mod kubernetes;
 mod own;
 #[cfg(test)]
 pub(super) mod parse;
@@ -44,6 +45,7 @@ pub(super) async fn scrape(
         })
         .await?;
     own::write(&http, totals_overflowed, &mut text);
+    kubernetes::write(http.reader.directory(), &mut text);
     Ok((
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         text.finish(),

@@ -74,3 +74,27 @@ async fn an_empty_aggregator_can_be_scraped() {
     let families = scrape(&empty).await;
     assert!(families["insight_edge_bytes_total"].samples.is_empty());
 }
+
+#[tokio::test]
+async fn a_watched_cluster_can_be_scraped_and_none_leaves_no_trace() {
+    use crate::kubernetes::Watch;
+    use crate::kubernetes::object::ApiKind;
+
+    let http = state();
+    let families = scrape(&http).await;
+    assert!(families.keys().all(|name| !name.contains("kubernetes")));
+    let rollout = ApiKind::of("Rollout", "argoproj.io");
+    http.reader.directory().change(|index| {
+        index.set_watch(&ApiKind::Pod, Watch::Current);
+        let why = "it is refused".into();
+        index.set_watch(&rollout, Watch::Forbidden { why });
+        index.set_watch(&ApiKind::CronJob, Watch::Absent);
+    });
+    let families = scrape(&http).await;
+    let up = &families["insight_kubernetes_watch_up"];
+    assert_eq!(up.value(&[("kind", "Pod")]), 1.0);
+    assert_eq!(up.value(&[("kind", "Rollout.argoproj.io")]), 0.0);
+    assert_eq!(up.samples.len(), 2, "an absent kind is not down");
+    let objects = &families["insight_kubernetes_objects"];
+    assert_eq!(objects.value(&[("kind", "Pod")]), 0.0);
+}
