@@ -56,6 +56,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         ledger,
         config.grpc,
         config.http,
+        config.cluster_insight,
         asked(&config),
         Directory::default(),
     )
@@ -64,6 +65,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     tracing::info!(
         grpc = %server.grpc,
         http = %server.http,
+        cluster_insight = server.cluster_insight.map(tracing::field::display),
         store = config.store,
         retention_seconds = config.retention.as_secs(),
         "ready"
