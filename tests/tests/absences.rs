@@ -199,6 +199,26 @@ fn nothing_knows_a_machine_or_a_mirror() {
     none(&found, "a path of one machine, or a registry's host");
 }
 
+/// Cluster Insight talked to the API server without asking who that is. A kubeconfig may say so for itself; no code does.
+#[test]
+fn nobody_is_trusted_without_a_certificate() {
+    let means = [
+        "accept_invalid_certs = true",
+        "accept_invalid_certs: true",
+        "danger_accept_invalid",
+        ".dangerous()",
+    ];
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        for (number, line) in lines(&text) {
+            if means.iter().any(|means| line.contains(means)) {
+                found.push(format!("{path}:{number}: {line}"));
+            }
+        }
+    }
+    none(&found, "certificates that nobody verifies");
+}
+
 #[test]
 fn the_top_level_is_what_it_should_be() {
     let paths = tracked();

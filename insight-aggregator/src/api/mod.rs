@@ -1,8 +1,9 @@
 //! What readers talk to: gRPC, HTTP and Prometheus, all over one query type.
 //!
 //! [`reader`] answers one question, [`feed`] keeps live graphs for subscribers; [`grpc`], [`http`] and [`prometheus`] put
-//! both on the wire. [`stats`] counts.
+//! both on the wire. [`cluster_insight`] is a second view over HTTP. [`stats`] counts.
 
+pub mod cluster_insight;
 pub mod edge;
 pub mod feed;
 pub mod grpc;

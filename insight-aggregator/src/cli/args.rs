@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -51,6 +51,7 @@ Examples:
 The file has the same names:
   grpc = \"0.0.0.0:7701\"
   http = \"0.0.0.0:7700\"
+  cluster_insight = \"0.0.0.0:5555\"
   store = \"embedded:/var/lib/insight\"
   retention = \"30d\"
   agent_interval = \"10s\"
@@ -64,6 +65,11 @@ pub(super) struct ServeArgs {
     /// Where HTTP is served [default: 127.0.0.1:7700]
     #[arg(long, env = "INSIGHT_HTTP", value_name = "ADDRESS:PORT", value_parser = address)]
     pub(super) http: Option<SocketAddr>,
+    /// Where Cluster Insight's API is served alone; it is also at --http [default: nowhere]
+    #[arg(long, env = "INSIGHT_CLUSTER_INSIGHT", value_name = "ADDRESS:PORT", value_parser = address)]
+    pub(super) cluster_insight: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(super) legacy: LegacyArgs,
     /// Where everything is kept: embedded:DIR, or memory: for trying out [default: embedded:/var/lib/insight for root, else
     /// embedded:$XDG_STATE_HOME/insight or embedded:~/.local/state/insight]
     #[arg(long, env = "INSIGHT_STORE", value_name = "URL")]
@@ -112,6 +118,32 @@ pub(super) struct ServeArgs {
     /// How it is logged [default: text]
     #[arg(long, env = "INSIGHT_LOG_FORMAT", value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
+}
+
+/// The flags of Cluster Insight's own collector.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "As of Cluster Insight's collector")]
+pub(super) struct LegacyArgs {
+    /// The same as --cluster-insight ADDRESS:5555
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "cluster_insight")]
+    pub(super) host: Option<IpAddr>,
+    /// The same as --cluster-insight 127.0.0.1:PORT
+    #[arg(long, short, value_name = "PORT", conflicts_with = "cluster_insight")]
+    pub(super) port: Option<u16>,
+    /// The same as --log debug
+    #[arg(long, short, conflicts_with = "log")]
+    pub(super) debug: bool,
+}
+
+impl LegacyArgs {
+    /// What --cluster-insight says in their place.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        if self.host.is_none() && self.port.is_none() {
+            return None;
+        }
+        let host = self.host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        Some(SocketAddr::new(host, self.port.unwrap_or(5555)))
+    }
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

@@ -21,6 +21,9 @@ use crate::kubernetes::watch::Asked;
 /// all that is in them.
 const DEFAULT_LOG: &str = "info,fjall=warn,lsm_tree=warn,kube_client=off";
 
+/// What `--debug` means: the libraries below would drown what it is asked for.
+const DEBUG_LOG: &str = "info,insight_aggregator=debug,fjall=warn,lsm_tree=warn,kube_client=off";
+
 /// The shortest retention: with less, the graph that everybody asks for first would be cut without a word.
 const MIN_RETENTION: Duration = Duration::from_millis(DEFAULT_RANGE_MS.unsigned_abs());
 
@@ -32,6 +35,7 @@ const MAX_RANGES: usize = 4_096;
 pub(super) struct Config {
     pub(super) grpc: SocketAddr,
     pub(super) http: SocketAddr,
+    pub(super) cluster_insight: Option<SocketAddr>,
     pub(super) store: String,
     pub(super) retention: Duration,
     pub(super) agent_interval: Option<Duration>,
@@ -48,6 +52,7 @@ pub(super) struct Config {
 struct File {
     grpc: Option<SocketAddr>,
     http: Option<SocketAddr>,
+    cluster_insight: Option<SocketAddr>,
     store: Option<String>,
     retention: Option<String>,
     agent_interval: Option<String>,
@@ -70,6 +75,17 @@ impl Config {
         let ranges = args.cluster_ranges.or(file.cluster_ranges);
         let grpc = args.grpc.or(file.grpc).unwrap_or_else(|| localhost(7701));
         let http = args.http.or(file.http).unwrap_or_else(|| localhost(7700));
+        let debug = args.legacy.debug.then(|| DEBUG_LOG.to_owned());
+        let own_flag = args.cluster_insight.or(args.legacy.address());
+        let cluster_insight = own_flag.or(file.cluster_insight);
+        if let Some(taken) =
+            cluster_insight.filter(|own| [grpc, http].contains(own) && own.port() != 0)
+        {
+            return Err(Failure::usage(
+                format!("--cluster-insight is {taken}, and so is --grpc or --http"),
+                "give it a port of its own, for example --cluster-insight 127.0.0.1:5555, or leave it out: its paths are at --http, too",
+            ));
+        }
         // Port 0 is any that is free.
         if grpc == http && grpc.port() != 0 {
             return Err(Failure::usage(
@@ -80,6 +96,7 @@ impl Config {
         Ok(Self {
             grpc,
             http,
+            cluster_insight,
             store: check_store(match args.store.or(file.store) {
                 Some(store) => store,
                 None => default_store(rustix::process::geteuid().is_root(), |name| {
@@ -100,7 +117,11 @@ impl Config {
                 .kubernetes_secrets
                 .or(file.kubernetes_secrets)
                 .unwrap_or(false),
-            log: args.log.or(file.log).unwrap_or_else(|| DEFAULT_LOG.into()),
+            log: args
+                .log
+                .or(debug)
+                .or(file.log)
+                .unwrap_or_else(|| DEFAULT_LOG.into()),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
         })
     }
@@ -250,7 +271,7 @@ mod tests {
         assert!(error.contains("\"retension\" in /etc/a.toml"), "{error}");
         assert!(
             error.contains(
-                "grpc, http, store, retention, agent_interval, cluster_ranges, kubernetes, kubernetes_secrets, log, log_format"
+                "grpc, http, cluster_insight, store, retention, agent_interval, cluster_ranges, kubernetes, kubernetes_secrets, log, log_format"
             ),
             "{error}"
         );

@@ -43,7 +43,6 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
 async fn serve(config: Config) -> Result<(), Failure> {
     // Caught from here on: a signal during a long start is not lost.
     let mut signals = Signals::catch()?;
-    let cluster = cluster(&config).await?;
     let ledger = tokio::task::spawn_blocking({
         let (url, retention) = (config.store.clone(), config.retention);
         move || {
@@ -56,20 +55,26 @@ async fn serve(config: Config) -> Result<(), Failure> {
     .await
     .unwrap_or_else(|error| Err(error.into()))
     .map_err(|error| store_failure(&error))?;
+    let cluster = Cluster::choose(&config).await?;
     let directory = Directory::default();
     let server = Server::start(
         ledger,
         config.grpc,
         config.http,
+        config.cluster_insight,
         asked(&config),
         directory.clone(),
     )
     .await
     .map_err(|error| start_failure(&error))?;
-    let watches = cluster.map(|cluster| Watches::start(cluster, directory));
+    cluster.log();
+    let watches = cluster
+        .connection
+        .map(|connection| Watches::start(connection, directory));
     tracing::info!(
         grpc = %server.grpc,
         http = %server.http,
+        cluster_insight = server.cluster_insight.map(tracing::field::display),
         store = config.store,
         retention_seconds = config.retention.as_secs(),
         "ready"
@@ -89,40 +94,60 @@ async fn serve(config: Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The cluster that is watched, if any; says which it is, and why. Its API server may be away.
-async fn cluster(config: &Config) -> Result<Option<Connection>, Failure> {
-    let Choice { source, why, must } =
-        watch::source::choose(&config.kubernetes, |name| env::var_os(name), Path::exists);
-    match Connection::new(&source, config.kubernetes_secrets).await {
-        Ok(Some(connection)) => {
-            tracing::info!(server = connection.server(), why, "watching Kubernetes");
-            Ok(Some(connection))
-        }
-        Ok(None) => {
-            tracing::info!(why, "not watching Kubernetes");
-            Ok(None)
-        }
-        Err(error) if must => Err(Failure::usage(
-            format!("cannot watch Kubernetes: {error:#}"),
-            match source {
-                Source::Kubeconfig(_) => {
-                    "name a kubeconfig whose current context works with kubectl, or write --kubernetes off"
-                }
-                Source::InCluster | Source::Off => {
-                    "run it as a pod with a service account's token (automountServiceAccountToken), or write --kubernetes off"
-                }
-            },
-        )),
-        Err(error) => {
-            let error = format!("{error:#}");
-            tracing::warn!(
+/// The cluster that is watched, if any. Its API server may be away.
+struct Cluster {
+    connection: Option<Connection>,
+    /// Why this one, or none.
+    why: String,
+    /// What stands in the way of the one that was found.
+    error: Option<String>,
+}
+
+impl Cluster {
+    async fn choose(config: &Config) -> Result<Self, Failure> {
+        let Choice { source, why, must } =
+            watch::source::choose(&config.kubernetes, |name| env::var_os(name), Path::exists);
+        let (connection, error) = match Connection::new(&source, config.kubernetes_secrets).await {
+            Ok(connection) => (connection, None),
+            Err(error) if must => return Err(cannot_watch(&source, &error)),
+            Err(error) => (None, Some(format!("{error:#}"))),
+        };
+        Ok(Self {
+            connection,
+            why,
+            error,
+        })
+    }
+
+    /// Says which it is, and why.
+    fn log(&self) {
+        let why = &self.why;
+        match (&self.connection, &self.error) {
+            (Some(connection), _) => {
+                tracing::info!(server = connection.server(), why, "watching Kubernetes");
+            }
+            (None, None) => tracing::info!(why, "not watching Kubernetes"),
+            (None, Some(error)) => tracing::warn!(
                 error,
                 why,
                 "not watching Kubernetes; --kubernetes says what to use instead"
-            );
-            Ok(None)
+            ),
         }
     }
+}
+
+fn cannot_watch(source: &Source, error: &anyhow::Error) -> Failure {
+    Failure::usage(
+        format!("cannot watch Kubernetes: {error:#}"),
+        match source {
+            Source::Kubeconfig(_) => {
+                "name a kubeconfig whose current context works with kubectl, or write --kubernetes off"
+            }
+            Source::InCluster | Source::Off => {
+                "run it as a pod with a service account's token (automountServiceAccountToken), or write --kubernetes off"
+            }
+        },
+    )
 }
 
 /// What every agent is asked for.

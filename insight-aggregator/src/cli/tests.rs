@@ -163,7 +163,7 @@ fn flags_win_over_the_file_and_that_over_defaults() {
     let path = folder.path().join("a.toml");
     std::fs::write(
         &path,
-        "grpc = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:2\"\nstore = \"memory:\"\nretention = \"2h\"\nagent_interval = \"2s\"\ncluster_ranges = [\"10.1.2.3/8\", \"fd00::/8\"]\nkubernetes = \"/etc/kubeconfig\"\nkubernetes_secrets = true\nlog_format = \"json\"\n",
+        "grpc = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:2\"\ncluster_insight = \"127.0.0.1:4\"\nstore = \"memory:\"\nretention = \"2h\"\nagent_interval = \"2s\"\ncluster_ranges = [\"10.1.2.3/8\", \"fd00::/8\"]\nkubernetes = \"/etc/kubeconfig\"\nkubernetes_secrets = true\nlog_format = \"json\"\n",
     )
     .unwrap();
     let line = format!("serve --http 127.0.0.1:3 --config {}", path.display());
@@ -171,6 +171,7 @@ fn flags_win_over_the_file_and_that_over_defaults() {
     let expected = Config {
         grpc: "127.0.0.1:1".parse().unwrap(),
         http: "127.0.0.1:3".parse().unwrap(),
+        cluster_insight: Some("127.0.0.1:4".parse().unwrap()),
         store: "memory:".into(),
         retention: Duration::from_secs(7_200),
         agent_interval: Some(Duration::from_secs(2)),
@@ -184,6 +185,28 @@ fn flags_win_over_the_file_and_that_over_defaults() {
     let config = Config::resolve(serve("serve --store memory:")).unwrap();
     assert_eq!(config.retention, Duration::from_secs(7 * 86_400));
     assert_eq!(config.grpc.port(), 7701);
+}
+
+#[test]
+fn the_flags_of_cluster_insights_collector_are_understood() {
+    let resolve = |line: &str| {
+        let line = format!("serve --store memory: {line}");
+        Config::resolve(serve(line.trim()))
+    };
+    for (line, expected) in [
+        ("", None),
+        ("--cluster-insight 0.0.0.0:80", Some("0.0.0.0:80")),
+        ("--host 0.0.0.0", Some("0.0.0.0:5555")),
+        ("-p 5556", Some("127.0.0.1:5556")),
+        ("--host ::1 --port 5556", Some("[::1]:5556")),
+    ] {
+        let expected = expected.map(|address| address.parse().unwrap());
+        assert_eq!(resolve(line).unwrap().cluster_insight, expected, "{line}");
+    }
+    let log = resolve("--debug").unwrap().log;
+    assert!(log.contains("insight_aggregator=debug"), "{log}");
+    assert!(resolve("--cluster-insight 127.0.0.1:7700").is_err());
+    assert!(parse("serve -p 1 --cluster-insight 127.0.0.1:2").is_err());
 }
 
 #[test]

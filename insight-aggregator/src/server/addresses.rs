@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 /// Somebody else listens at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PortTaken {
-    /// The flag: "grpc" or "http".
+    /// The flag: "grpc", "http" or "cluster-insight".
     pub flag: &'static str,
     /// The address.
     pub address: SocketAddr,

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use axum::Router;
 use insight_proto::v1;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,7 @@ use v1::agent_service_server::AgentServiceServer;
 use v1::topology_service_server::TopologyServiceServer;
 
 pub use self::addresses::PortTaken;
+use crate::api::cluster_insight;
 use crate::api::feed::Feeds;
 use crate::api::grpc::TopologyApi;
 use crate::api::http::{self, Http};
@@ -50,6 +52,8 @@ pub struct Server {
     pub grpc: SocketAddr,
     /// Where HTTP is served.
     pub http: SocketAddr,
+    /// Where Cluster Insight's paths are served alone.
+    pub cluster_insight: Option<SocketAddr>,
     /// Ends streams, feeds and readiness.
     stop: CancellationToken,
     /// Ends the retention task, after everybody who reads.
@@ -62,19 +66,29 @@ pub struct Server {
 
 impl Server {
     /// Starts everything over an open ledger and waits until both addresses are listened to. Port 0 takes a free one. `asked` is
-    /// sent to every agent, with what is durable of it. `directory` names what they report.
+    /// sent to every agent, with what is durable of it. `directory` names what they report. Cluster Insight's paths are also served alone, if an
+    /// address is given for it.
     ///
     /// Errors: [`PortTaken`], or what else is wrong with an address.
     pub async fn start(
         ledger: Arc<Ledger>,
         grpc: SocketAddr,
         http: SocketAddr,
+        cluster_insight: Option<SocketAddr>,
         asked: v1::AgentConfig,
         directory: Directory,
     ) -> Result<Self> {
         let grpc_listener = addresses::listen("grpc", grpc).await?;
         let http_listener = addresses::listen("http", http).await?;
         let (grpc, http) = (grpc_listener.local_addr()?, http_listener.local_addr()?);
+        let insight_listener = match cluster_insight {
+            Some(address) => Some(addresses::listen("cluster-insight", address).await?),
+            None => None,
+        };
+        let cluster_insight = insight_listener
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()?;
 
         let stop = CancellationToken::new();
         let serving = TaskTracker::new();
@@ -115,14 +129,21 @@ impl Server {
             committer,
             ingest,
             edges: Arc::new(EdgeSeries::default()),
+            cluster_insight: Arc::default(),
             stop: stop.clone(),
         };
-        serving.spawn(serve_http(http_listener, http_state, stop.clone()));
+        if let Some(listener) = insight_listener {
+            let router = cluster_insight::router(http_state.clone());
+            serving.spawn(serve_http(listener, router, stop.clone()));
+        }
+        let router = http::router(http_state);
+        serving.spawn(serve_http(http_listener, router, stop.clone()));
         let grpc_served = serve_grpc(grpc_listener, agent_api, topology_api, stop.clone()).await?;
         serving.spawn(grpc_served);
         Ok(Self {
             grpc,
             http,
+            cluster_insight,
             stop,
             stop_retention,
             serving,
@@ -153,8 +174,8 @@ impl Server {
     }
 }
 
-async fn serve_http(listener: TcpListener, state: Http, stop: CancellationToken) {
-    let served = axum::serve(listener, http::router(state))
+async fn serve_http(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let served = axum::serve(listener, router)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await;
     if let Err(error) = served {

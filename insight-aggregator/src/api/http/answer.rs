@@ -1,9 +1,11 @@
 //! How HTTP says that something went wrong: `{"error":{"code","message","hint"}}`.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::reader::ReadError;
 
@@ -76,11 +78,26 @@ impl From<ReadError> for Failure {
     }
 }
 
+impl Failure {
+    /// `{"code","message","hint"}`.
+    pub(in crate::api) fn error(&self) -> Value {
+        json!({"code": self.code, "message": self.message, "hint": self.hint})
+    }
+
+    /// What went wrong.
+    pub(in crate::api) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// Comes with the response to a request that failed, for whoever writes it in another form.
+pub(in crate::api) type Failed = Arc<Failure>;
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let body = json!({
-            "error": {"code": self.code, "message": self.message, "hint": self.hint}
-        });
-        (self.status, Json(body)).into_response()
+        let body = json!({ "error": self.error() });
+        let mut response = (self.status, Json(body)).into_response();
+        response.extensions_mut().insert(Failed::new(self));
+        response
     }
 }

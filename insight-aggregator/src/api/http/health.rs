@@ -8,10 +8,16 @@ use super::Http;
 use super::answer::Failure;
 use super::params::Params;
 
-/// The process runs and answers.
-pub(super) async fn healthz(params: Params) -> Result<Json<Value>, Failure> {
-    params.only(&[])?;
-    Ok(Json(json!({ "status": "ok" })))
+/// The process runs and answers. Cluster Insight's clients look for `health`, others for `status`.
+pub(in crate::api) async fn healthz(params: Params) -> Result<Json<Value>, Failure> {
+    params.only(&["legacy_status"])?;
+    let now = jiff::Timestamp::now();
+    Ok(Json(json!({
+        "status": "ok",
+        "success": true,
+        "timestamp": format!("{now:.6}"),
+        "health": "OK",
+    })))
 }
 
 /// Reports are made durable and questions are answered.

@@ -13,17 +13,19 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::http::{Method, Uri};
+use axum::extract::Request;
+use axum::http::{HeaderMap, Method, Uri};
 use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-pub(super) use self::answer::Failure;
+pub(super) use self::answer::{Failed, Failure};
+pub(super) use self::health::healthz;
 pub(super) use self::params::Params;
+use super::cluster_insight::{self, Memory, help};
 use super::feed::Feeds;
 use super::prometheus::{self, EdgeSeries};
 use super::reader::Reader;
@@ -49,6 +51,8 @@ pub struct Http {
     pub ingest: Arc<IngestStats>,
     /// Edges as Prometheus sees them.
     pub edges: Arc<EdgeSeries>,
+    /// What Cluster Insight's paths remember.
+    pub cluster_insight: Arc<Memory>,
     /// Cancelled when the aggregator stops.
     pub stop: CancellationToken,
 }
@@ -56,9 +60,15 @@ pub struct Http {
 type Handlers = MethodRouter<Http>;
 
 /// Every path with what answers it and what it is for.
-fn routes() -> [(&'static str, Handlers, &'static str); 9] {
+fn routes() -> Vec<(&'static str, Handlers, &'static str)> {
+    let mut routes = Vec::from(own_routes());
+    routes.extend(cluster_insight::routes());
+    routes
+}
+
+fn own_routes() -> [(&'static str, Handlers, &'static str); 9] {
     [
-        ("/", get(index), "this list"),
+        ("/", cluster_insight::dressed(get(index)), help::PURPOSE),
         (
             "/v1/graph",
             get(graph::graph),
@@ -77,7 +87,7 @@ fn routes() -> [(&'static str, Handlers, &'static str); 9] {
         ("/v1/agents", get(agents::agents), "connected agents"),
         (
             "/healthz",
-            get(health::healthz),
+            cluster_insight::dressed(get(healthz)),
             "200 while the process runs",
         ),
         (
@@ -100,6 +110,11 @@ pub fn router(state: Http) -> Router {
     for (path, handlers, _) in routes() {
         router = router.route(path, handlers);
     }
+    finish(router, state)
+}
+
+/// What every path has in common.
+pub(super) fn finish(router: Router<Http>, state: Http) -> Router {
     router
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
@@ -107,7 +122,10 @@ pub fn router(state: Http) -> Router {
         .with_state(state)
 }
 
-async fn index(State(_): State<Http>) -> Json<Value> {
+async fn index(headers: HeaderMap) -> Response {
+    if help::is_for_people(&headers) {
+        return Html(help::html()).into_response();
+    }
     let paths: serde_json::Map<String, Value> = routes()
         .into_iter()
         .map(|(path, _, purpose)| (path.to_owned(), purpose.into()))
@@ -117,6 +135,7 @@ async fn index(State(_): State<Http>) -> Json<Value> {
         "version": env!("CARGO_PKG_VERSION"),
         "paths": paths,
     }))
+    .into_response()
 }
 
 async fn unknown_path(uri: Uri) -> Failure {

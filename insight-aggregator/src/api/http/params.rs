@@ -28,6 +28,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 }
 
 impl Params {
+    /// Whether this one is there.
+    pub(in crate::api) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
     /// The parameters by name. Any that is not `known`, or is there twice, is an error.
     pub(in crate::api) fn only(
         self,

@@ -38,6 +38,7 @@ async fn start() -> Server {
         Arc::new(ledger),
         any,
         any,
+        Some(any),
         v1::AgentConfig::default(),
         Directory::default(),
     )

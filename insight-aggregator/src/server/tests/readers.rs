@@ -142,6 +142,7 @@ async fn a_taken_port_is_named() {
         Arc::new(ledger),
         any,
         server.http,
+        None,
         v1::AgentConfig::default(),
         Directory::default(),
     )

@@ -61,8 +61,8 @@ async fn it_has_the_parameters_that_are_taken() {
             .filter(|parameter| parameter["in"] == "query")
             .map(|parameter| parameter["name"].as_str().unwrap())
             .collect();
-        let (status, _, body) =
-            ask(&http, "GET", &format!("{}?_=1", path.replace("{id}", "x"))).await;
+        let concrete = path.replace("{id}", "x").replace("{type}", "pods");
+        let (status, _, body) = ask(&http, "GET", &format!("{concrete}?_=1")).await;
         if status == StatusCode::OK {
             assert_eq!(path, "/", "takes any parameter");
             continue;
@@ -119,16 +119,25 @@ async fn answers_are_as_described() {
         (format!("/v1/edges/{id}"), "EdgeDetail"),
         ("/v1/diff?before=-1h".to_owned(), "GraphDiff"),
         ("/v1/agents".to_owned(), "Agents"),
-        ("/healthz".to_owned(), "Status"),
+        ("/healthz".to_owned(), "Health"),
+        ("/readyz".to_owned(), "Status"),
+        ("/cluster".to_owned(), "ClusterGraph"),
+        ("/cluster/resources".to_owned(), "ClusterResources"),
+        ("/cluster/resources/nodes".to_owned(), "ClusterResources"),
+        ("/version".to_owned(), "ClusterVersion"),
+        ("/elapsed".to_owned(), "ClusterElapsed"),
+        ("/minions_status".to_owned(), "ClusterMinions"),
     ] {
         let answer = get_json(&http, &path).await;
         let schema = &document["components"]["schemas"][schema];
         schema::check(&document, schema, &answer).unwrap_or_else(|why| panic!("{path}: {why}"));
     }
-    let (_, _, body) = ask(&http, "GET", "/v1/graph?level=x").await;
-    let error = serde_json::from_str(&body).unwrap();
     let described = &document["components"]["schemas"]["Error"];
-    schema::check(&document, described, &error).unwrap();
+    for path in ["/v1/graph?level=x", "/cluster?grain=x"] {
+        let (_, _, body) = ask(&http, "GET", path).await;
+        let error = serde_json::from_str(&body).unwrap();
+        schema::check(&document, described, &error).unwrap();
+    }
     let bad = serde_json::json!({"error": {"code": 1, "message": "", "hint": ""}});
     assert!(schema::check(&document, described, &bad).is_err());
 }

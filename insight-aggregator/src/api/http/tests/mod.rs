@@ -50,6 +50,7 @@ fn state() -> Http {
         committer,
         ingest,
         edges: Arc::new(EdgeSeries::default()),
+        cluster_insight: Arc::default(),
         stop,
     }
 }
