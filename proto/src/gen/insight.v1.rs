@@ -919,7 +919,8 @@ pub struct Node {
     /// not seen, a refused one for instance; inside a pod that end is the pod.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// "container", "pod", "unit", "cgroup", "node", "external", "ambiguous"; "overflow": both ends of what found no room in the flow map of
+    /// "container", "pod", "unit", "cgroup", "node", "external", "ambiguous"; a kind of Kubernetes in small letters, as "deployment", "service", "namespace" or one of its
+    /// users' own; "zone"; "overflow": both ends of what found no room in the flow map of
     /// a node's agent, its sums exact, its ends unknown; "other": both ends of what GraphQuery.top leaves, its id "other".
     #[prost(string, tag = "2")]
     pub kind: ::prost::alloc::string::String,
