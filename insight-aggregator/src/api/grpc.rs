@@ -125,7 +125,7 @@ fn full_message(full: Full) -> String {
         ),
         Full::Feeds => format!(
             "{MAX_FEEDS} different parts of the graph are live, the limit of one aggregator; subscribe to a part that \
-             others read, for example without focus"
+             others read, for example without filters and focus"
         ),
     }
 }

@@ -789,9 +789,9 @@ pub mod agent_service_server {
 /// It is answered in this order:
 ///
 /// 1. Connections that are one of `without` are left out; the others are summed up to edges at `level`.
-/// 1. Filters: an edge stays if it meets all that are given. An end of it has to be in one of `namespaces` and match `selector`, and an end, this one or
-///    the other, has to be one of `kinds`; so the edges of a namespace include those with callers outside of it, and namespaces=shop&kinds=external
-///    are what shop has to do with the world. Its port and protocol have to be among `ports` and `protocols`, and its traffic at least `min_bytes` and
+/// 1. Filters, which are about edges and nodes at `level`: an edge stays if it meets all that are given. An end of it has to be in one of `namespaces` and
+///    match `selector`, and an end, this one or the other, has to be one of `kinds`; so the edges of a namespace include those with callers outside of it,
+///    and namespaces=shop&kinds=external are what shop has to do with the world. Its port and protocol have to be among `ports` and `protocols`, and its traffic at least `min_bytes` and
 ///    `min_connections`. An ambiguous end is where one of its candidates is.
 /// 1. `focus` with `hops` and `direction` keeps what can be reached along these edges.
 /// 1. `top` keeps the largest of these, and sums the others up to one.
@@ -820,14 +820,14 @@ pub struct GraphQuery {
     /// between an agent and its aggregator, and others' with an agent.
     #[prost(string, repeated, tag = "7")]
     pub without: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Kubernetes namespaces, by their names.
+    /// Kubernetes namespaces, by their names. Refused at the levels "node" and "zone", where nothing is in one.
     #[prost(string, repeated, tag = "8")]
     pub namespaces: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// A Kubernetes label selector: "app=web,tier!=db", "app in (web,api)", "app notin (web)", "app", "!app"; a comma means "and". As in Kubernetes, `!=`, `notin` and
     /// `!app` also match what has no such label; what Kubernetes does not know matches no selector.
     #[prost(string, tag = "9")]
     pub selector: ::prost::alloc::string::String,
-    /// Kinds of nodes, see Node.kind, in any case; a kind that nobody has is none of them.
+    /// Kinds of nodes, see Node.kind, in small or capital letters. Any name is taken, for Kubernetes can have kinds of its users' own.
     #[prost(string, repeated, tag = "10")]
     pub kinds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Ports of servers: "443", or ranges, both ends included: "8000-8999". It is the server's own port, and not a Service's that stands for it.
@@ -919,7 +919,8 @@ pub struct Node {
     /// not seen, a refused one for instance; inside a pod that end is the pod.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// "container", "pod", "unit", "cgroup", "node", "external", "ambiguous"; "overflow": both ends of what found no room in the flow map of
+    /// "container", "pod", "unit", "cgroup", "node", "external", "ambiguous"; a kind of Kubernetes in small letters, as "deployment", "service", "namespace" or one of its
+    /// users' own; "zone"; "overflow": both ends of what found no room in the flow map of
     /// a node's agent, its sums exact, its ends unknown; "other": both ends of what GraphQuery.top leaves, its id "other".
     #[prost(string, tag = "2")]
     pub kind: ::prost::alloc::string::String,

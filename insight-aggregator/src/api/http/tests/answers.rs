@@ -27,6 +27,47 @@ async fn the_graph_in_each_format() {
 }
 
 #[tokio::test]
+async fn parts_of_the_graph() {
+    let http = state();
+    let whole = get_json(&http, "/v1/graph").await;
+    let whole = whole["edges"].as_array().unwrap();
+    for (parameters, expected) in [
+        ("ports=80", 1),
+        ("ports=79,81-90", 0),
+        ("protocols=tcp,udp", 2),
+        ("protocols=udp", 1),
+        ("protocols=TCP&ports=443", 0),
+        ("kinds=Unit", 2),
+        ("kinds=pod,deployment", 0),
+        ("namespaces=shop", 0),
+        ("selector=app%20in%20(web,api)", 0),
+        ("selector=app+notin+(web),!x", 0),
+        ("min_bytes=1", 2),
+        ("min_bytes=1000000000", 0),
+        ("min_connections=1000000000", 0),
+        ("focus=a.service&direction=inbound&ports=80", 1),
+        ("top=1", 2),
+        ("top=0&top_by=failures", 1),
+        ("top=2", 2),
+        ("top=&unconnected=false&min_bytes=", 2),
+    ] {
+        let graph = get_json(&http, &format!("/v1/graph?{parameters}")).await;
+        let edges = graph["edges"].as_array().unwrap();
+        assert_eq!(edges.len(), expected, "{parameters}");
+        for edge in edges {
+            let is_other = edge["client"] == "other" && parameters.contains("top=");
+            assert!(whole.contains(edge) || is_other, "{parameters}: {edge}");
+        }
+    }
+    let diff = get_json(&http, "/v1/diff?before=-1h&ports=80").await;
+    assert_eq!(diff["added_edges"].as_array().unwrap().len(), 1);
+    let id = edge_id(&http).await;
+    get_json(&http, &format!("/v1/edges/{id}?ports=80")).await;
+    let path = format!("/v1/edges/{id}?ports=81");
+    assert_eq!(ask(&http, "GET", &path).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn the_past_is_empty_here() {
     let graph = get_json(&state(), "/v1/graph?from=-3h&to=-2h").await;
     assert_eq!(graph["edges"], serde_json::json!([]));
@@ -148,6 +189,20 @@ async fn mistakes_have_a_code_a_message_and_a_hint() {
             400,
             "invalid_argument",
             "`focus`",
+        ),
+        (
+            "GET",
+            "/v1/graph?selector=app%20in%20web",
+            400,
+            "invalid_argument",
+            "selector: ",
+        ),
+        (
+            "GET",
+            "/v1/diff?before=-1h&ports=http",
+            400,
+            "invalid_argument",
+            "ports: ",
         ),
         (
             "GET",

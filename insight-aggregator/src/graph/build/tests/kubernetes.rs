@@ -41,7 +41,7 @@ fn set(deployment: &str) -> Object {
 }
 
 /// `client` on n1 calls `web` on n1 and n2 by Service web, 10.96.0.1:80, which leads to port 8080.
-fn shop() -> Index {
+pub(super) fn shop() -> Index {
     index([
         node("n1", "zone-a", &["192.168.0.1"]),
         node("n2", "zone-b", &["192.168.0.2"]),
@@ -56,7 +56,7 @@ fn shop() -> Index {
 }
 
 /// Five connections to the Service; two arrived at one backend, three at the other.
-fn traffic(index: Index) -> World {
+pub(super) fn traffic(index: Index) -> World {
     let [client, one, two] =
         [("n1", "client-1"), ("n1", "web-1"), ("n2", "web-2")].map(|(node, pod)| seen(node, pod));
     World::new()

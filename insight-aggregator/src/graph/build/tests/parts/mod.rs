@@ -2,6 +2,7 @@
 
 mod alone;
 mod filters;
+mod kubernetes;
 mod shop;
 mod top;
 
