@@ -903,7 +903,8 @@ pub struct Gap {
     #[prost(message, optional, tag = "3")]
     pub to: ::core::option::Option<::prost_types::Timestamp>,
     /// "no_agent" (nobody reported), "agent_silent" (no report any more, and nobody said why), "agent_stopped" (told to stop), "coarse" (counted, but at the end of an outage), "no_live_readout" (bytes of open
-    /// connections arrive when they close), "dropped_updates" (the flow map was full: see the kind "overflow").
+    /// connections arrive when they close), "dropped_updates" (the flow map was full: see the kind "overflow"); of names, while everything is counted:
+    /// "kubernetes_stale" (not heard since then, so names may be old or missing), "kubernetes_refused" (it does not let this account list some kinds).
     #[prost(string, tag = "4")]
     pub reason: ::prost::alloc::string::String,
     /// For people: what is missing, with numbers.

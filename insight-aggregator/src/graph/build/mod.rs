@@ -15,6 +15,7 @@ mod join;
 mod names;
 mod resolve;
 mod samples;
+mod stale;
 mod top;
 mod translate;
 mod unconnected;
@@ -51,7 +52,8 @@ pub fn build(window: &Window, query: &Query, index: &Index) -> Result<v1::Graph,
         alone.push(end);
     }
     let rest = part.top.and_then(|top| top::split(&mut joined, &ends, top));
-    let gaps = gaps::gaps(window);
+    let mut gaps = gaps::gaps(window);
+    gaps.extend(stale::gaps(window, index));
     Ok(v1::Graph {
         from: Some(to_proto(window.from)),
         to: Some(to_proto(window.to)),

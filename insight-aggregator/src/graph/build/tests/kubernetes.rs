@@ -1,20 +1,18 @@
 //! Names and levels where Kubernetes is known.
 
 use crate::graph::build;
-use crate::graph::testing::{
-    END, START, World, container, counts, edges, query, refused, to, unit,
-};
+use crate::graph::testing::{START, World, container, counts, edges, query, refused, to, unit};
 use crate::graph::{Direction, Focus, Part, Query};
 use crate::kubernetes::Index;
 use crate::kubernetes::object::{ApiKind, Backend, Body, Object, Phase};
 use crate::kubernetes::testing::{
     labels, listening, node, object, of, owner, pod, service, slice, with_pod, workload,
 };
-use crate::model::{Entity, Eras, Level, RowKey, UnixMs};
+use crate::model::{Entity, Level, UnixMs};
 
 const LONG_AGO: UnixMs = START - 3_600_000;
 
-fn index(objects: impl IntoIterator<Item = Object>) -> Index {
+pub(super) fn index(objects: impl IntoIterator<Item = Object>) -> Index {
     let mut index = Index::default();
     objects
         .into_iter()
@@ -23,19 +21,19 @@ fn index(objects: impl IntoIterator<Item = Object>) -> Index {
 }
 
 /// What an agent tells of the pod's container.
-fn seen(node: &str, pod: &str) -> Entity {
+pub(super) fn seen(node: &str, pod: &str) -> Entity {
     container(node, &format!("uid-{pod}"), &format!("{pod}1"))
 }
 
 /// The pod of a Deployment whose ReplicaSet has `-r` behind its name.
-fn deployed(name: &str, deployment: &str, node: &str, address: &str) -> Object {
+pub(super) fn deployed(name: &str, deployment: &str, node: &str, address: &str) -> Object {
     let set = owner(ApiKind::ReplicaSet, &format!("{deployment}-r"));
     let mut pod = of(pod(name, node, &[address]), set);
     pod.meta.labels = labels(&["app=shop", "pod-template-hash=r"]);
     pod
 }
 
-fn set(deployment: &str) -> Object {
+pub(super) fn set(deployment: &str) -> Object {
     let set = workload(ApiKind::ReplicaSet, &format!("{deployment}-r"));
     of(set, owner(ApiKind::Deployment, deployment))
 }
@@ -306,97 +304,6 @@ fn a_static_pod_is_known_by_what_its_node_calls_it() {
         ["pod:uid-etcd-n1 > external:192.0.2.7 :443 c 1/1/1 s -"]
     );
     assert_eq!(graph.nodes[1].name, "etcd-n1");
-}
-
-/// `old` had 10.0.1.9 until the 4th second, `new` has it from the 6th on.
-fn reused() -> Index {
-    let mut index = index([
-        set("old"),
-        set("new"),
-        set("client"),
-        deployed("client-1", "client", "n1", "10.0.1.1"),
-        deployed("old-1", "old", "n1", "10.0.1.9"),
-    ]);
-    let old = deployed("old-1", "old", "n1", "10.0.1.9");
-    let meta = &old.meta;
-    index.gone(
-        &meta.kind,
-        &meta.namespace,
-        &meta.name,
-        &meta.uid,
-        START + 4000,
-    );
-    let new = with_pod(deployed("new-1", "new", "n1", "10.0.1.9"), |pod| {
-        pod.started = Some(START + 6000);
-    });
-    index.put(new, START + 7000);
-    index
-}
-
-fn at(mut world: World, from: UnixMs, to: UnixMs) -> World {
-    let era = u16::try_from(from / 1000 % 1000).unwrap();
-    let rows = std::mem::take(&mut world.window.rows);
-    for (key, mut sum) in rows {
-        if key.era == 0 {
-            (sum.first_seen, sum.last_seen) = (START + from, START + to);
-            world.window.rows.insert(RowKey { era, ..key }, sum);
-        } else {
-            world.window.rows.insert(key, sum);
-        }
-    }
-    world
-}
-
-#[test]
-fn an_address_is_who_had_it_at_that_time() {
-    let index = reused();
-    let client = seen("n1", "client-1");
-    let call = |world: World, counters| world.client(&client, "10.0.1.1", "10.0.1.9", 80, counters);
-    let eras = Eras::new(index.changes_of_addresses(START, END));
-    let mut world = World::new().knowing(index);
-    world.window.eras = eras;
-    let world = at(call(world, counts(1, 1, 1)), 1000, 2000);
-    let world = at(call(world, counts(2, 2, 2)), 8000, 9000);
-    let world = at(call(world, refused(4)), 4100, 5000);
-    assert_eq!(
-        world.edges(),
-        [
-            "deployment:shop/client > deployment:shop/new :80 c 2/2/2 s -",
-            "deployment:shop/client > deployment:shop/old :80 c 1/1/1 s -",
-            "deployment:shop/client > external:10.0.1.9 :80 c failed 4 s -",
-        ]
-    );
-}
-
-#[test]
-fn where_nobody_knows_whose_it_was_the_servers_tell() {
-    let index = reused();
-    let client = seen("n1", "client-1");
-    let eras = Eras::new(index.changes_of_addresses(START, END));
-    let mut world = World::new().knowing(index);
-    world.window.eras = eras;
-    // One report of the client covers both.
-    let world = at(
-        world.client(&client, "10.0.1.1", "10.0.1.9", 80, counts(5, 50, 500)),
-        1000,
-        9000,
-    );
-    assert_eq!(
-        world.edges(),
-        ["deployment:shop/client > ambiguous:10.0.1.9:80 :80 c 5/50/500 s -"]
-    );
-    let by = |world: World, name: &str, counters| {
-        world.server(&seen("n1", name), "10.0.1.9", "10.0.1.1", 80, counters)
-    };
-    let world = at(by(world, "old-1", counts(3, 300, 30)), 1000, 3000);
-    let world = at(by(world, "new-1", counts(2, 200, 20)), 7000, 9000);
-    assert_eq!(
-        world.edges(),
-        [
-            "deployment:shop/client > deployment:shop/new :80 c - s 2/20/200",
-            "deployment:shop/client > deployment:shop/old :80 c - s 3/30/300",
-        ]
-    );
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod join;
 mod kubernetes;
 mod levels;
 mod parts;
+mod reuse;
 mod shared;
 mod sums;
 mod traits;
