@@ -171,6 +171,11 @@ impl Ledger {
         self.read().totals.snapshot()
     }
 
+    /// From now on the totals of rows are kept apart by when addresses changed hands; what was added before stays as it is.
+    pub fn split_totals(&self, eras: Eras) {
+        self.write().totals.set_eras(eras);
+    }
+
     /// A number that grows after each commit that stored something.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()

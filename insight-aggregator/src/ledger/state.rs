@@ -183,8 +183,17 @@ impl State {
             let keys = numbers.map_or(&[][..], Numbers::keys);
             for rows in staged.rows {
                 for (place, row) in rows.rows.into_iter().enumerate() {
+                    let key = match &row.key {
+                        StagedKey::Numbered(number) => &keys[*number as usize].1,
+                        StagedKey::Whole(key) => key,
+                    };
+                    let apart = self.totals.apart(row.hash, key, minute);
+                    let (in_totals, of_total) = match &apart {
+                        Some((hash, key)) => (*hash, key),
+                        None => (row.hash, key),
+                    };
                     if let Some(dialed) = rows.dialed.get(&place) {
-                        self.totals.dial(row.hash, dialed);
+                        self.totals.dial(in_totals, dialed);
                         if let Some(cells) = &mut cells {
                             self.counts.dialed_lost +=
                                 note_dialed(&mut cells.dialed, row.hash, dialed);
@@ -195,11 +204,7 @@ impl State {
                         first_seen: rows.from,
                         last_seen: rows.to,
                     };
-                    let key = match &row.key {
-                        StagedKey::Numbered(number) => &keys[*number as usize].1,
-                        StagedKey::Whole(key) => key,
-                    };
-                    self.totals.add(row.hash, key, row.counters, now);
+                    self.totals.add(in_totals, of_total, sum, now);
                     match (&mut cells, row.key) {
                         (Some(cells), StagedKey::Numbered(number)) => {
                             cells.rows.add_numbered(number, &sum);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::map::{RowHash, RowMap};
 use super::state::{Entities, note_dialed};
-use crate::model::{AllDialed, Counters, Entity, EntityId, RowKey, UnixMs};
+use super::window::in_era;
+use crate::model::{AllDialed, Entity, EntityId, Eras, Minute, RowKey, Sum, UnixMs};
 
 /// A row that did not change for so long is forgotten: an hour, which Prometheus' longest sensible scrape interval and
 /// the agents' one-minute sign of life are far below. Milliseconds.
@@ -22,7 +23,9 @@ const MAX_ROWS: usize = 1_000_000;
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     /// Counts by row; `active` is the newest.
-    pub rows: Vec<(Arc<RowKey>, Counters)>,
+    pub rows: Vec<(Arc<RowKey>, Sum)>,
+    /// The addresses that changed hands: their rows are kept apart.
+    pub eras: Eras,
     /// What is known of addresses between the ends of some of them.
     pub dialed: HashMap<RowKey, AllDialed>,
     /// Every entity that `rows` mention, and a few more.
@@ -33,12 +36,13 @@ pub struct Totals {
 
 struct Total {
     key: Arc<RowKey>,
-    counters: Counters,
+    sum: Sum,
     changed: UnixMs,
 }
 
 /// The totals as they grow.
 pub(super) struct TotalRows {
+    eras: Eras,
     rows: RowMap<Total>,
     dialed: RowMap<AllDialed>,
     entities: HashMap<EntityId, Arc<Entity>>,
@@ -50,6 +54,7 @@ pub(super) struct TotalRows {
 impl TotalRows {
     pub(super) fn new(now: UnixMs) -> Self {
         Self {
+            eras: Eras::default(),
             rows: RowMap::default(),
             dialed: RowMap::default(),
             entities: HashMap::new(),
@@ -59,19 +64,37 @@ impl TotalRows {
         }
     }
 
+    /// From now on rows are kept apart by these.
+    pub(super) fn set_eras(&mut self, eras: Eras) {
+        self.eras = eras;
+    }
+
+    /// Where what a report says of a row in this minute is added, if that is kept apart.
+    pub(super) fn apart(
+        &self,
+        hash: RowHash,
+        key: &RowKey,
+        minute: Minute,
+    ) -> Option<(RowHash, Arc<RowKey>)> {
+        match self.eras.of(key, minute) {
+            0 => None,
+            era => Some(in_era(hash, key, era)),
+        }
+    }
+
     /// Adds what a report added to a row.
-    pub(super) fn add(&mut self, hash: RowHash, key: &Arc<RowKey>, delta: Counters, now: UnixMs) {
+    pub(super) fn add(&mut self, hash: RowHash, key: &Arc<RowKey>, delta: Sum, now: UnixMs) {
         let room = self.rows.len() < self.max_rows;
         match self.rows.entry(hash) {
             Entry::Occupied(total) => {
                 let total = total.into_mut();
-                total.counters += delta;
+                total.sum += delta;
                 total.changed = now;
             }
             Entry::Vacant(place) if room => {
                 place.insert(Total {
                     key: Arc::clone(key),
-                    counters: delta,
+                    sum: delta,
                     changed: now,
                 });
             }
@@ -123,8 +146,9 @@ impl TotalRows {
             rows: self
                 .rows
                 .values()
-                .map(|total| (Arc::clone(&total.key), total.counters))
+                .map(|total| (Arc::clone(&total.key), total.sum))
                 .collect(),
+            eras: self.eras.clone(),
             dialed: self
                 .dialed
                 .iter()
@@ -143,14 +167,19 @@ impl TotalRows {
 mod tests {
     use super::*;
     use crate::ledger::tests::key;
+    use crate::model::Counters;
 
     #[test]
     fn a_full_table_counts_what_it_has_no_room_for() {
         let mut totals = TotalRows::new(0);
         totals.max_rows = 2;
-        let one = Counters {
-            opened: 1,
-            ..Counters::default()
+        let one = Sum {
+            counters: Counters {
+                opened: 1,
+                ..Counters::default()
+            },
+            first_seen: 0,
+            last_seen: 1,
         };
         let key = Arc::new(key("a", 0));
         for hash in [1, 2, 3, 1, 3] {
@@ -158,7 +187,10 @@ mod tests {
         }
         let snapshot = totals.snapshot();
         assert_eq!((snapshot.rows.len(), snapshot.overflowed), (2, 2));
-        assert_eq!(totals.rows[&1].counters.opened, 2, "known rows still count");
+        assert_eq!(
+            totals.rows[&1].sum.counters.opened, 2,
+            "known rows still count"
+        );
         totals.expire(IDLE + 1, &Entities::new());
         totals.add(3, &key, one, IDLE + 1);
         assert_eq!(totals.len(), 1, "room again");

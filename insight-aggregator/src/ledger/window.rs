@@ -241,7 +241,7 @@ impl Builder {
 }
 
 /// A row's key and its hash in another part of the range.
-fn in_era(hash: RowHash, key: &RowKey, era: u16) -> (RowHash, Arc<RowKey>) {
+pub(super) fn in_era(hash: RowHash, key: &RowKey, era: u16) -> (RowHash, Arc<RowKey>) {
     let key = RowKey { era, ..key.clone() };
     // The hash is a good one, so adding to it gives no other row's.
     (hash.wrapping_add(u128::from(era)), Arc::new(key))

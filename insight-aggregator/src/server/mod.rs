@@ -1,6 +1,7 @@
 //! The running aggregator: everything that `serve` starts, and stops again in reverse order.
 
 mod addresses;
+mod names;
 mod retention;
 #[cfg(test)]
 mod tests;
@@ -100,6 +101,11 @@ impl Server {
         let stop_retention = CancellationToken::new();
         let retention = tokio::spawn(retention::run(ledger.clone(), stop_retention.clone()));
 
+        serving.spawn(names::follow(
+            directory.clone(),
+            ledger.clone(),
+            stop.clone(),
+        ));
         let reader = Reader::new(ledger.clone(), directory.clone(), stats.clone());
         let feeds = Feeds::new(
             ledger.clone(),

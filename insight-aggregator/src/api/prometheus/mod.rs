@@ -22,7 +22,7 @@ use super::reader::ReadError;
 use crate::graph::{self, Part, Query, Range};
 use crate::kubernetes::Directory;
 use crate::ledger::Ledger;
-use crate::model::{Level, Sum, UnixMs, Window, now_ms};
+use crate::model::{Level, UnixMs, Window, now_ms};
 
 /// How old a container's newest sample may be: twice the agents' longest sensible interval. An older one is of a container
 /// that is gone.
@@ -62,19 +62,15 @@ fn measured(
 ) -> Result<u64, ReadError> {
     let totals = ledger.totals();
     let overflowed = totals.overflowed;
-    let sum = |counters| Sum {
-        counters,
-        first_seen: now,
-        last_seen: now,
-    };
     let window = Window {
         from: now,
         to: now,
         rows: totals
             .rows
             .into_iter()
-            .map(|(key, counters)| ((*key).clone(), sum(counters)))
+            .map(|(key, sum)| ((*key).clone(), sum))
             .collect(),
+        eras: totals.eras,
         dialed: totals.dialed,
         entities: totals
             .entities

@@ -140,7 +140,7 @@ fn totals_grow_from_the_start_of_the_process() {
         panic!("one row: {totals:?}");
     };
     assert_eq!(**row, key("a", 1));
-    assert_eq!(*counters, opened(6, 1));
+    assert_eq!(counters.counters, opened(6, 1));
     assert_eq!(totals.entities["a"].name, "name");
 
     let reopened = Ledger::open(store, RETENTION, later).unwrap();
@@ -151,7 +151,7 @@ fn totals_grow_from_the_start_of_the_process() {
         later,
     );
     let totals = reopened.totals();
-    assert_eq!(totals.rows[0].1, opened(1, 1));
+    assert_eq!(totals.rows[0].1.counters, opened(1, 1));
     assert!(
         totals.entities.contains_key("a"),
         "named though its entity was known before"

@@ -120,7 +120,11 @@ fn active_adds_within_a_report_and_is_replaced_by_the_next() {
     let sum = sum_of(&ledger, &row, START - 1, START);
     assert_eq!((sum.opened, sum.active), (13, 2));
     let (_, total) = &ledger.totals().rows[0];
-    assert_eq!((total.opened, total.active), (13, 2), "totals alike");
+    assert_eq!(
+        (total.counters.opened, total.counters.active),
+        (13, 2),
+        "totals alike"
+    );
 }
 
 #[test]
@@ -158,7 +162,7 @@ fn a_group_is_one_write_and_a_failed_write_changes_nothing() {
     assert_same(&all(&ledger), &before);
     assert_eq!(ledger.stats(), stats);
     assert_eq!(ledger.durable_sequence("n", 7), 1);
-    assert_eq!(ledger.totals().rows[0].1.opened, 1);
+    assert_eq!(ledger.totals().rows[0].1.counters.opened, 1);
     assert_eq!(*changes.borrow(), 1);
 
     store.fails.store(false, Ordering::Relaxed);

@@ -43,3 +43,38 @@ fn rows_are_kept_apart_where_an_address_changed_hands() {
         assert_eq!(opened_in(&together), [(0, 31, true)]);
     }
 }
+
+#[test]
+fn totals_are_kept_apart_from_when_it_is_known() {
+    let to: IpAddr = [10, 0, 0, 2].into();
+    let changed = START + 2 * MINUTE + 10 * SECOND;
+    let (_, ledger) = ledger(START);
+    let dialed = Dialed::Asked(([10, 96, 0, 1], 80).into());
+    for minute in 0..5 {
+        let row = [(key("a", 1), opened(1 << minute, 1))];
+        let to_ms = START + minute * MINUTE + 30 * SECOND;
+        let mut report = report("n", minute.unsigned_abs() + 1, to_ms, &row);
+        report.dialed = vec![(0, dialed)];
+        if minute == 3 {
+            ledger.split_totals(Eras::new(HashMap::from([(to, vec![changed])])));
+        }
+        assert_eq!(
+            ledger.commit(vec![report], to_ms).unwrap(),
+            [Outcome::Stored]
+        );
+    }
+    let totals = ledger.totals();
+    let mut rows: Vec<(u16, u64, i64)> = totals
+        .rows
+        .iter()
+        .map(|(key, sum)| (key.era, sum.counters.opened, sum.last_seen - START))
+        .collect();
+    rows.sort_unstable();
+    let half = 30 * SECOND;
+    assert_eq!(
+        rows,
+        [(0, 7, 2 * MINUTE + half), (2, 24, 4 * MINUTE + half)]
+    );
+    assert_eq!(totals.dialed.len(), 2);
+    assert!(totals.eras.has(to));
+}
