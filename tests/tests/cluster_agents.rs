@@ -10,7 +10,8 @@ use insight_tests::reader::edge;
 use insight_tests::wait::{PATIENCE, eventually};
 use insight_tests::witness::{Round, Witness, in_clear_view};
 
-const PORT: u16 = 8080;
+/// One that the witness watches.
+const PORT: u16 = 7080;
 /// How often the client asks.
 const TIMES: u64 = 30;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use insight_tests::cgroup::Mounts;
-use insight_tests::cluster::{Cluster, Namespace, Pod, image};
+use insight_tests::cluster::{Cluster, Namespace, Pod, image, packages};
 use insight_tests::needs_root;
 use insight_tests::outside::Outside;
 use insight_tests::wait::{PATIENCE, eventually};
@@ -160,6 +160,49 @@ fn a_node_sees_its_own_pods_and_its_own_network() -> Result<()> {
         let other = if at == 0 { &pair.two } else { &pair.one };
         ensure!(!seen.contains(&other.uid), "{seen}");
     }
+    Ok(())
+}
+
+/// What demo workloads are made of: a server from Debian, asked over the nodes by its own client.
+#[test]
+fn a_real_server_comes_from_packages() -> Result<()> {
+    needs_root!("a real server comes from packages");
+    let cluster = Cluster::obtain()?;
+    packages::image_of("redis:test", "redis-server", &["/usr/bin/redis-server"])?;
+    let namespace = Namespace::new(&cluster)?;
+    let serve = [
+        "redis-server",
+        "--bind",
+        "0.0.0.0",
+        "--protected-mode",
+        "no",
+        "--save",
+        "",
+    ];
+    namespace.run("leader", &cluster.nodes[0], "redis:test", &serve)?;
+    let idle = [
+        "/usr/bin/redis-server",
+        "--port",
+        "0",
+        "--unixsocket",
+        "/tmp/none",
+        "--save",
+        "",
+    ];
+    namespace.run("client", &cluster.nodes[1], "redis:test", &idle)?;
+    namespace.wait("Ready", &["pods", "--all"])?;
+    let leader = namespace.pod("leader")?.addresses[0].to_string();
+    let ask = |words: &[&str]| {
+        let client = ["redis-cli", "-h", &leader];
+        namespace.exec("client", &[&client, words].concat())
+    };
+    eventually(PATIENCE, "redis", || {
+        let answer = ask(&["SET", "key", "value"])?;
+        ensure!(answer.trim() == "OK", "{answer}");
+        Ok(())
+    })?;
+    let answer = ask(&["GET", "key"])?;
+    ensure!(answer.trim() == "value", "{answer}");
     Ok(())
 }
 

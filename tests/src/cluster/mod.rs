@@ -7,6 +7,7 @@ pub mod daemon_set;
 pub mod image;
 mod namespace;
 mod node;
+pub mod packages;
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};

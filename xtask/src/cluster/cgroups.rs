@@ -133,45 +133,54 @@ pub(crate) fn entrances(below: &str) -> Result<Vec<File>> {
 
 /// Whether there is a tree of the cluster's.
 pub(crate) fn is_there() -> Result<bool> {
-    let mut hierarchies = hierarchies()?.into_iter();
-    Ok(hierarchies.any(|hierarchy| hierarchy.point.join(CGROUP).exists()))
+    Ok(!existing(CGROUP)?.is_empty())
 }
 
 /// Kills all that is in the tree, whoever started it, and removes it. Says how many processes were there.
 pub(crate) fn clear() -> Result<usize> {
-    let tops: Vec<PathBuf> = hierarchies()?
-        .into_iter()
-        .map(|hierarchy| hierarchy.point.join(CGROUP))
-        .filter(|top| top.exists())
-        .collect();
+    let mut killed = 0;
     // First those that would start others again.
-    let first = NODES.iter().map(|node| format!("{}/{RUNTIME}", node.name));
-    let mut killed = BTreeSet::new();
-    for below in first.chain([String::new()]) {
-        let roots: Vec<PathBuf> = tops.iter().map(|top| top.join(&below)).collect();
-        let empty = wait_until(END, || {
-            let members: BTreeSet<i32> = roots.iter().flat_map(|root| members(root)).collect();
-            for id in &members {
-                if let Some(pid) = Pid::from_raw(*id) {
-                    // It may have ended meanwhile.
-                    let _ = kill_process(pid, Signal::KILL);
-                }
-            }
-            let empty = members.is_empty();
-            killed.extend(members);
-            empty
-        });
-        ensure!(empty, "processes of the cluster cannot be killed");
+    for node in &NODES {
+        killed += kill(&node.runtime())?;
     }
-    for top in &tops {
+    killed += kill(CGROUP)?;
+    for top in existing(CGROUP)? {
         let mut result = Ok(());
         wait_until(END, || {
-            result = remove(top);
+            result = remove(&top);
             result.is_ok()
         });
         result.with_context(|| format!("remove {}", top.display()))?;
     }
+    Ok(killed)
+}
+
+/// Kills all that is in a cgroup and below it. Says how many processes were there.
+pub(crate) fn kill(below: &str) -> Result<usize> {
+    let folders = existing(below)?;
+    let mut killed = BTreeSet::new();
+    let empty = wait_until(END, || {
+        let members: BTreeSet<i32> = folders.iter().flat_map(|folder| members(folder)).collect();
+        for pid in members.iter().copied().filter_map(Pid::from_raw) {
+            // It may have ended meanwhile.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        let empty = members.is_empty();
+        killed.extend(members);
+        empty
+    });
+    ensure!(empty, "processes in the cgroup {below} cannot be killed");
     Ok(killed.len())
+}
+
+/// A cgroup's folder in each hierarchy that has it.
+fn existing(below: &str) -> Result<Vec<PathBuf>> {
+    let mut folders: Vec<PathBuf> = hierarchies()?
+        .into_iter()
+        .map(|hierarchy| hierarchy.point.join(below))
+        .collect();
+    folders.retain(|folder| folder.exists());
+    Ok(folders)
 }
 
 /// The processes of a cgroup and of all below it.

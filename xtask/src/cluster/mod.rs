@@ -38,7 +38,7 @@ const EXAMPLES: &str = "Examples:
   cargo xtask cluster image demo:1 FOLDER -- /bin/demo --flag
   cargo xtask cluster down
 
-It takes the addresses 10.90.0.0/16, 10.96.0.0/16 and 10.99.0.0/24 of this machine, and 1.5 GB of memory. Nothing of it reaches
+It takes the addresses 10.90.0.0/16, 10.96.0.0/16 and 10.99.0.0/24 of this machine, and about 1 GB of memory. Nothing of it reaches
 anything outside. Who has a cluster already, or kind, needs none of this: give Insight that cluster's kubeconfig.";
 
 /// Arguments of `cargo xtask cluster`.

@@ -107,12 +107,16 @@ pub(crate) fn remove() -> Vec<anyhow::Error> {
         if netns_file(node).exists() {
             must(ip(&["netns", "delete", &node.netns()]));
         }
-        if device_exists(&node.cable()) {
-            must(ip(&["link", "delete", &node.cable()]));
-        }
     }
-    if device_exists(BRIDGE) {
-        must(ip(&["link", "delete", BRIDGE]));
+    let cables = NODES.iter().map(Node::cable);
+    for device in cables.chain([BRIDGE.to_owned()]) {
+        if device_exists(&device) {
+            let deleted = ip(&["link", "delete", &device]);
+            // A cable's end goes with its other end's namespace, a moment after that.
+            if deleted.is_err() && device_exists(&device) {
+                must(deleted);
+            }
+        }
     }
     for range in POD_RANGES.iter().chain(&SERVICE_RANGES) {
         if ip(&["route", "show", "type", "blackhole", "exact", range])

@@ -43,7 +43,11 @@ pub(crate) fn start_runtime(node: &Node) -> Result<()> {
         command.arg(format!("{INSIDE}/etc/containerd.toml"));
         match process(node) {
             Some(other) => place::further(&mut command, node, other)?,
-            None => place::first(&mut command, node, &programs)?,
+            None => {
+                // As after a crash of a machine: containers of its last life are nobody's.
+                cgroups::kill(&node.cgroup())?;
+                place::first(&mut command, node, &programs)?;
+            }
         }
         Ok(command)
     })?;
