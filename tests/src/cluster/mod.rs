@@ -1,8 +1,10 @@
 //! The real Kubernetes of `cargo xtask cluster`: what a test sees of it, and what it owns there.
 //!
 //! [`Cluster::obtain`] → [`Namespace`] → manifests, pods; an aggregator on this machine ([`Cluster::aggregator`]), agents on the nodes
-//! ([`Node::agent`]); programs of this workspace as images ([`image`]).
+//! ([`Node::agent`]); programs of this workspace as images ([`image`]). What would disturb the others has an API server of its own
+//! ([`ControlPlane`]).
 
+pub mod control;
 pub mod daemon_set;
 pub mod image;
 mod namespace;
@@ -17,6 +19,7 @@ use std::sync::Mutex;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+pub use control::ControlPlane;
 pub use namespace::{Namespace, Pod};
 pub use node::Node;
 

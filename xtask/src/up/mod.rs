@@ -9,6 +9,7 @@ pub(crate) mod tied;
 mod view;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -28,6 +29,9 @@ pub(crate) struct Args {
     /// Stop after this time (30s, 5m) and print the graph once more
     #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
     limit: Option<Duration>,
+    /// A kubeconfig: names come from the cluster of its current context [default: from what KUBECONFIG names, if it is set]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
     /// Where the aggregator serves HTTP
     #[arg(long, default_value = "127.0.0.1:7700")]
     http: SocketAddr,

@@ -47,6 +47,9 @@ impl Parts {
             .args(["--http", &args.http.to_string()])
             .args(["--grpc", &args.grpc.to_string()])
             .args(["--store", &format!("embedded:{}", self.store.display())]);
+        if let Some(kubeconfig) = &args.kubeconfig {
+            command.arg("--kubernetes").arg(kubeconfig);
+        }
         self.start("aggregator", command, None)
     }
 

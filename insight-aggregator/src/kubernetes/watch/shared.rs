@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::kubernetes::object::ApiKind;
-use crate::kubernetes::{Directory, Watch};
+use crate::kubernetes::{Directory, Index, Watch};
 
 /// Lists that are read at one time: a page of 500 pods takes some 20 MB while it is decoded, and the API server is asked for few things at
 /// once by one who has only just come.
@@ -56,46 +56,74 @@ impl Shared {
     /// Notes how the watch of a kind stands, and logs it where it is news.
     pub(super) fn set(&self, kind: &ApiKind, state: &Watch) {
         let news = self.directory.change(|index| {
-            let behind = |watch: &Watch| matches!(watch, Watch::Starting | Watch::Behind { .. });
-            let before = index.watches().find(|(known, _)| *known == kind);
-            let before = before.map(|(_, watch)| watch.clone());
-            let unheard = |watches: usize| watches > 0;
-            let was_behind = index.watches().filter(|(_, watch)| behind(watch)).count();
+            let known = index.watches().find(|(known, _)| *known == kind);
+            let before = known.map(|(_, watch)| watch.clone());
+            let (was_behind, was_awaited) = (is_behind(index), is_awaited(index));
             index.set_watch(kind, state.clone());
-            let is_behind = index.watches().filter(|(_, watch)| behind(watch)).count();
-            (before, unheard(was_behind), unheard(is_behind))
+            News {
+                before,
+                is_lost: !was_behind && is_behind(index),
+                is_heard: was_awaited && !is_awaited(index),
+            }
         });
-        log(kind, state, news);
+        log(kind, state, &news);
     }
 }
 
+/// What a change means to whoever reads the log.
+struct News {
+    before: Option<Watch>,
+    /// It is the first kind that is not heard any more, and speaks for all.
+    is_lost: bool,
+    /// It was the last kind that was awaited.
+    is_heard: bool,
+}
+
+/// Whether some kind was not heard. Kinds that are met later come and go on their own.
+fn is_behind(index: &Index) -> bool {
+    index.watches().any(|(kind, watch)| {
+        !matches!(kind, ApiKind::Other(_)) && matches!(watch, Watch::Behind { .. })
+    })
+}
+
+/// Whether some kind is not known as it is now.
+fn is_awaited(index: &Index) -> bool {
+    let mut watches = index.watches();
+    let is_starting = watches.any(|(kind, watch)| {
+        !matches!(kind, ApiKind::Other(_)) && matches!(watch, Watch::Starting)
+    });
+    is_starting || is_behind(index)
+}
+
 /// Logs what has changed: one line for the API server going and coming, one for each kind that it refuses or does not have.
-fn log(kind: &ApiKind, state: &Watch, (before, was, is): (Option<Watch>, bool, bool)) {
+fn log(kind: &ApiKind, state: &Watch, news: &News) {
     let kind = kind.name();
+    let before = news.before.as_ref();
+    let was_refused = matches!(before, Some(Watch::Forbidden { .. }));
     match state {
-        Watch::Forbidden { why } if !matches!(before, Some(Watch::Forbidden { .. })) => {
+        Watch::Forbidden { why } if !was_refused => {
             tracing::warn!(
                 kind,
                 why,
                 "Kubernetes refuses this kind, the others go on; `insight-aggregator rbac` prints the rights that are needed"
             );
         }
-        Watch::Absent if before.as_ref() != Some(state) => {
+        Watch::Absent if before != Some(state) => {
             tracing::info!(kind, "Kubernetes does not have this kind");
         }
-        Watch::Behind { why, .. } if !was => {
+        Watch::Behind { why, .. } if news.is_lost => {
             tracing::warn!(
                 kind,
                 why,
                 "Kubernetes is not heard; names are as they were, and it is tried again"
             );
         }
-        Watch::Current if matches!(before, Some(Watch::Forbidden { .. } | Watch::Absent)) => {
+        Watch::Current if was_refused || before == Some(&Watch::Absent) => {
             tracing::info!(kind, "Kubernetes gives this kind now");
         }
         _ => {}
     }
-    if was && !is {
+    if news.is_heard {
         tracing::info!("Kubernetes is heard, names are current");
     }
 }
