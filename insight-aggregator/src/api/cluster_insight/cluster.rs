@@ -128,24 +128,26 @@ fn write(
                 *keep &= *resource.kind == kind;
             }
             selection.relations.fill(false);
-            let mut resources = resources_json(graph, &selection, &called);
-            if question.legacy_ids {
-                // There the list of one type says its type once, in the path.
-                for resource in &mut resources {
-                    strip_type(resource);
+            let mut resources = String::new();
+            // There the list of one type says its type once, in the path.
+            render::resources(graph, &selection, &called, |mut resource| {
+                if question.legacy_ids {
+                    strip_type(&mut resource);
                 }
-            }
-            let content = Map::from_iter([("resources".to_owned(), resources.into())]);
+                render::push(&mut resources, &resource);
+            });
+            let content = format!("\"resources\":[{resources}]");
             Ok(answer(snapshot, graph, &selection, content).respond(asked))
         }
         Form::Resources => {
             selection.relations.fill(false);
-            let resources = resources_json(graph, &selection, &called);
-            let content = Map::from_iter([("resources".to_owned(), resources.into())]);
+            let (resources, _) = lists(graph, &selection, &called);
+            let content = format!("\"resources\":[{resources}]");
             Ok(answer(snapshot, graph, &selection, content).respond(asked))
         }
         Form::Relations => {
-            let content = whole(graph, &selection, &called);
+            let (resources, relations) = lists(graph, &selection, &called);
+            let content = format!("\"resources\":[{resources}],\"relations\":[{relations}]");
             Ok(answer(snapshot, graph, &selection, content).respond(asked))
         }
     }
@@ -160,35 +162,23 @@ pub(super) fn called(graph: &Graph<'_>, question: &Question) -> Vec<Called> {
     }
 }
 
-/// Resources and relations.
-pub(super) fn whole(
-    graph: &Graph<'_>,
-    selection: &Selection,
-    called: &[Called],
-) -> Map<String, Value> {
-    let relations: Vec<Value> = render::relations_in_order(graph, selection, called)
-        .into_iter()
-        .map(|relation| render::relation(relation, called))
-        .collect();
-    let resources = resources_json(graph, selection, called);
-    Map::from_iter([
-        ("resources".to_owned(), resources.into()),
-        ("relations".to_owned(), relations.into()),
-    ])
-}
-
-fn resources_json(graph: &Graph<'_>, selection: &Selection, called: &[Called]) -> Vec<Value> {
-    render::resources_in_order(selection, called)
-        .into_iter()
-        .map(|place| render::resource(graph, place, &called[place]))
-        .collect()
+/// Resources and relations, each a JSON text, separated by commas.
+fn lists(graph: &Graph<'_>, selection: &Selection, called: &[Called]) -> (String, String) {
+    let (mut resources, mut relations) = (String::new(), String::new());
+    render::resources(graph, selection, called, |resource| {
+        render::push(&mut resources, &resource);
+    });
+    render::relations(graph, selection, called, |relation| {
+        render::push(&mut relations, &relation);
+    });
+    (resources, relations)
 }
 
 fn answer(
     snapshot: &Snapshot,
     graph: &Graph<'_>,
     selection: &Selection,
-    content: Map<String, Value>,
+    content: String,
 ) -> Answer {
     Answer {
         changed: render::changed(graph, selection),
@@ -198,7 +188,7 @@ fn answer(
 }
 
 /// What the answer does not know: kinds that are not heard of, traffic that nobody saw.
-pub(super) fn moment(snapshot: &Snapshot) -> Map<String, Value> {
+fn moment(snapshot: &Snapshot) -> Map<String, Value> {
     let mut moment = Map::new();
     let unknown: Vec<Value> = snapshot
         .unknown

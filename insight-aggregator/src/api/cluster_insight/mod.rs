@@ -6,6 +6,7 @@
 mod annotations;
 mod answer;
 mod cluster;
+mod differs;
 mod dot;
 mod elapsed;
 mod graph;

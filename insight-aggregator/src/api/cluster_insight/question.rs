@@ -80,7 +80,7 @@ impl Question {
         let mut take = |name| values.remove(name).filter(|value| !value.is_empty());
         let mut types = Vec::new();
         let mut relations = BTreeSet::new();
-        for name in list(take("type")) {
+        for name in list(&take("type").unwrap_or_default()) {
             match RelationKind::parse(&name) {
                 Some(kind) => {
                     relations.insert(kind);
@@ -96,7 +96,7 @@ impl Question {
             ));
         }
         Ok(Self {
-            namespaces: list(take("namespace")).collect(),
+            namespaces: list(&take("namespace").unwrap_or_default()).collect(),
             types,
             relations,
             root,
@@ -154,15 +154,9 @@ pub(super) fn head(text: &str) -> String {
     text.chars().take(100).collect()
 }
 
-fn list(text: Option<String>) -> impl Iterator<Item = String> {
-    let names: Vec<String> = text
-        .iter()
-        .flat_map(|text| text.split(','))
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect();
-    names.into_iter()
+fn list(text: &str) -> impl Iterator<Item = String> {
+    let names = text.split(',').map(str::trim);
+    names.filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 fn parse_depth(text: &str) -> Result<usize, Failure> {

@@ -1,5 +1,7 @@
 //! Resources and relations as JSON, in an order that lasts.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::graph::{Graph, Relation};
@@ -46,20 +48,48 @@ pub(super) fn relations_in_order<'g>(
     relations
 }
 
-/// A resource.
-pub(super) fn resource(graph: &Graph<'_>, place: usize, called: &Called) -> Value {
-    let resource = &graph.resources[place];
-    json!({
-        "id": called.id,
-        "type": resource.kind,
-        "timestamp": rfc3339(resource.timestamp),
-        "properties": properties::of(resource),
-        "annotations": annotations::of(resource, called),
-    })
+/// Each of the chosen resources in turn: all at once would be many times as large as their text.
+pub(super) fn resources(
+    graph: &Graph<'_>,
+    selection: &Selection,
+    called: &[Called],
+    mut each: impl FnMut(Value),
+) {
+    for place in resources_in_order(selection, called) {
+        let (resource, called) = (&graph.resources[place], &called[place]);
+        each(json!({
+            "id": called.id,
+            "type": resource.kind,
+            "timestamp": rfc3339(resource.timestamp),
+            "properties": properties::of(resource),
+            "annotations": annotations::of(resource, called),
+        }));
+    }
 }
 
-/// A relation.
-pub(super) fn relation(relation: &Relation, called: &[Called]) -> Value {
+/// Each of the chosen relations in turn.
+pub(super) fn relations(
+    graph: &Graph<'_>,
+    selection: &Selection,
+    called: &[Called],
+    each: impl FnMut(Value),
+) {
+    let all = relations_in_order(graph, selection, called);
+    all.into_iter()
+        .map(|one| relation(one, called))
+        .for_each(each);
+}
+
+/// Adds an item to a list.
+pub(super) fn push(list: &mut String, item: &Value) {
+    if !list.is_empty() {
+        list.push(',');
+    }
+    // Writing to a text does not fail.
+    let _ = write!(list, "{item}");
+}
+
+fn relation(relation: &Relation, called: &[Called]) -> Value {
     let mut json = json!({
         "source": called[relation.source].id,
         "target": called[relation.target].id,

@@ -21,7 +21,7 @@ fn guestbook() -> World {
         world.put(workload(rc.clone(), "default", name, &labels), START);
         world.put(service("default", name, &labels), START);
         for number in 1..=pods {
-            let on = format!("node-{}", number);
+            let on = format!("node-{number}");
             let pod = pod("default", &format!("{name}-{number}"), &on)
                 .labels(&labels)
                 .controlled_by(rc.clone(), name)
