@@ -212,8 +212,8 @@ mod tests {
         world
             .window
             .rows
-            .values_mut()
-            .for_each(|sum| sum.counters.bytes_sent += 1);
+            .iter_mut()
+            .for_each(|(_, sum)| sum.counters.bytes_sent += 1);
         let changes = delta(&old, &later(&world, 1000)).unwrap();
         assert_eq!(
             (

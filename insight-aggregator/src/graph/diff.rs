@@ -68,8 +68,8 @@ mod tests {
         after
             .window
             .rows
-            .values_mut()
-            .for_each(|sum| sum.last_seen = START + 9000);
+            .iter_mut()
+            .for_each(|(_, sum)| sum.last_seen = START + 9000);
         let (before, after) = (before.graph(Level::Workload), after.graph(Level::Workload));
 
         let found = diff(&before, &after);

@@ -132,7 +132,7 @@ impl World {
     /// The rows so far: nobody saw who began.
     pub(super) fn by_nobody(mut self) -> Self {
         let rows = std::mem::take(&mut self.window.rows);
-        for (mut key, sum) in rows {
+        for (mut key, sum) in rows.into_pairs() {
             key.side = match key.side.is_server() {
                 true => Side::PerhapsServer,
                 false => Side::PerhapsClient,
@@ -169,17 +169,14 @@ impl World {
             first_seen: START,
             last_seen: START + 5000,
         };
-        assert!(
-            self.window.rows.insert(key, sum).is_none(),
-            "the same row twice"
-        );
+        self.window.rows.insert(key, sum);
         self.window.entities.insert(who.id.clone(), who.clone());
         self
     }
 
     /// Whatever was measured so far is Insight's own.
     pub(super) fn own(mut self) -> Self {
-        let rows = std::mem::take(&mut self.window.rows).into_iter();
+        let rows = std::mem::take(&mut self.window.rows).into_pairs();
         let own = rows.map(|(key, sum)| (RowKey { own: true, ..key }, sum));
         self.window.rows = own.collect();
         self

@@ -224,7 +224,7 @@ impl Builder {
         let rows = self
             .rows
             .into_values()
-            .map(|cell| (Arc::unwrap_or_clone(cell.key), cell.sum))
+            .map(|cell| (cell.key, cell.sum))
             .collect();
         Window {
             from,

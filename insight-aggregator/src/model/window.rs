@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{AllDialed, Coverage, Entity, EntityId, Eras, Metrics, RowKey, Sum, UnixMs};
+use super::{AllDialed, Coverage, Entity, EntityId, Eras, Metrics, RowKey, Rows, UnixMs};
 
 /// How long before a range a node's last report may be, milliseconds: one that reported since is expected, and its silence is
 /// a gap. A day, so that whoever looks in the morning still sees what broke at night; a machine that was taken away for good
@@ -17,7 +17,7 @@ pub struct Window {
     /// End of the range: a full minute, or now.
     pub to: UnixMs,
     /// Every measured end with its counts.
-    pub rows: HashMap<RowKey, Sum>,
+    pub rows: Rows,
     /// The addresses that changed hands in the range.
     pub eras: Eras,
     /// What is known of addresses between the ends of some of them.

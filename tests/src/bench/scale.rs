@@ -24,6 +24,8 @@ pub(super) struct Scale {
     pub(super) batches: u64,
     /// New edges.
     pub(super) edges: u16,
+    /// Pods of a large cluster.
+    pub(super) pods: u64,
 }
 
 impl Scale {
@@ -40,6 +42,7 @@ impl Scale {
                 passes: 20,
                 batches: 50,
                 edges: 150,
+                pods: 100_000,
             },
             true => Self {
                 rounds: 3,
@@ -52,6 +55,7 @@ impl Scale {
                 passes: 8,
                 batches: 50,
                 edges: 30,
+                pods: 20_000,
             },
         }
     }

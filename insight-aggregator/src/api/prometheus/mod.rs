@@ -65,11 +65,7 @@ fn measured(
     let window = Window {
         from: now,
         to: now,
-        rows: totals
-            .rows
-            .into_iter()
-            .map(|(key, sum)| ((*key).clone(), sum))
-            .collect(),
+        rows: totals.rows.into_iter().collect(),
         eras: totals.eras,
         dialed: totals.dialed,
         entities: totals

@@ -1,11 +1,12 @@
 //! Who was seen where.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::net::IpAddr;
 
 use super::ends::End;
+use super::map::{Map, Set};
 use super::translate::Way;
 use crate::model::{Eras, Protocol, RowKey, Sum, UnixMs};
 
@@ -104,17 +105,17 @@ impl Span {
 /// Who was seen at either end of every pair of addresses, at every port and at every address.
 #[derive(Default)]
 pub(super) struct Claims {
-    clients: HashMap<Pair, Claim>,
-    servers: HashMap<Pair, Claim>,
-    places: HashMap<Place, Claim>,
+    clients: Map<Pair, Claim>,
+    servers: Map<Pair, Claim>,
+    places: Map<Place, Claim>,
     /// The same where an address changed hands, with the times.
-    clients_then: HashMap<Pair, Then>,
-    servers_then: HashMap<Pair, Then>,
-    places_then: HashMap<Place, Then>,
+    clients_then: Map<Pair, Then>,
+    servers_then: Map<Pair, Then>,
+    places_then: Map<Place, Then>,
     /// Where a row is Insight's own, so that the other end's is, too.
-    own: HashSet<Pair>,
+    own: Set<Pair>,
     /// Pairs whose client's address hides who the client is.
-    masked: HashSet<Pair>,
+    masked: Set<Pair>,
 }
 
 impl Claims {
@@ -210,8 +211,8 @@ impl Claims {
 
 /// Who made a claim: where several did because the address changed hands, those who did in this time.
 fn at<'c, K: Eq + Hash>(
-    all: &'c HashMap<K, Claim>,
-    then: &HashMap<K, Then>,
+    all: &'c Map<K, Claim>,
+    then: &Map<K, Then>,
     of: &K,
     span: Span,
 ) -> Cow<'c, Claim> {

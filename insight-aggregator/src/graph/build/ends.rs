@@ -1,10 +1,12 @@
 //! The nodes of a graph while it is made.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
+use foldhash::fast::RandomState;
 use insight_proto::v1;
 
+use super::map::Map;
 use super::names::{self, Named};
 use crate::identity::is_local_only;
 use crate::kubernetes::index::{Holder, Key};
@@ -25,11 +27,11 @@ pub(super) struct Ends<'w> {
     index: &'w Index,
     level: Level,
     nodes: Vec<v1::Node>,
-    by_entity: HashMap<&'w str, End>,
-    by_pod: HashMap<&'w str, End>,
-    by_id: HashMap<String, End>,
-    services: HashMap<End, BTreeSet<&'w Key>>,
-    candidates: HashMap<End, BTreeSet<End>>,
+    by_entity: Map<&'w str, End>,
+    by_pod: Map<&'w str, End>,
+    by_id: Map<String, End>,
+    services: Map<End, BTreeSet<&'w Key>>,
+    candidates: Map<End, BTreeSet<End>>,
 }
 
 impl<'w> Ends<'w> {
@@ -39,11 +41,11 @@ impl<'w> Ends<'w> {
             index,
             level,
             nodes: Vec::new(),
-            by_entity: HashMap::with_capacity(window.entities.len()),
-            by_pod: HashMap::new(),
-            by_id: HashMap::new(),
-            services: HashMap::new(),
-            candidates: HashMap::new(),
+            by_entity: Map::with_capacity_and_hasher(window.entities.len(), RandomState::default()),
+            by_pod: Map::default(),
+            by_id: Map::default(),
+            services: Map::default(),
+            candidates: Map::default(),
         }
     }
 

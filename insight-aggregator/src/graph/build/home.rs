@@ -1,8 +1,8 @@
 //! Who is meant by an address that always leads back to the caller: a loopback address, or the caller's own.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::map::Map;
 use crate::model::{Entity, EntityId, Kind, RowKey, Window};
 
 /// A place that all of its inhabitants call their own.
@@ -41,7 +41,7 @@ fn leads_inside(address: IpAddr) -> bool {
 pub(super) struct Homes<'w> {
     window: &'w Window,
     /// The one pod, or what is in none, that was seen there, nothing if there were several; made when somebody asks first.
-    inhabitants: Option<HashMap<Home, Option<&'w EntityId>>>,
+    inhabitants: Option<Map<Home, Option<&'w EntityId>>>,
 }
 
 impl<'w> Homes<'w> {
@@ -66,8 +66,8 @@ impl<'w> Homes<'w> {
     }
 }
 
-fn count(window: &Window) -> HashMap<Home, Option<&EntityId>> {
-    let mut inhabitants = HashMap::new();
+fn count(window: &Window) -> Map<Home, Option<&EntityId>> {
+    let mut inhabitants = Map::default();
     for key in window.rows.keys() {
         let entity = window.entities.get(&key.local);
         let pod = entity.map_or(&key.local, |entity| &entity.pod);

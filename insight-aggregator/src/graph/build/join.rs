@@ -1,6 +1,6 @@
 //! Every row gets its far end, and is added to its edge.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use insight_proto::v1;
@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::claims::{Claims, Pair, Span};
 use super::ends::{End, Ends};
+use super::map::Map;
 use super::resolve::FarEnds;
 use super::translate::{Spread, Way, asked, service_of, ways};
 use crate::graph::query::Traits;
@@ -41,7 +42,7 @@ pub(super) struct Tally {
 }
 
 /// All edges.
-pub(super) type Joined = HashMap<Flow, Tally>;
+pub(super) type Joined = Map<Flow, Tally>;
 
 /// Joins the rows of both sides, but for those that are to be left out. Those too say who is where.
 pub(super) fn join<'w>(
@@ -52,7 +53,7 @@ pub(super) fn join<'w>(
 ) -> Joined {
     let mut claims = Claims::default();
     let mut locals = Vec::with_capacity(window.rows.len());
-    for (key, sum) in &window.rows {
+    for (key, sum) in window.rows.iter() {
         let local = ends.entity(&key.local);
         claims.note(key, sum, local, &window.eras);
         for way in ways(window, key) {
@@ -61,9 +62,8 @@ pub(super) fn join<'w>(
         locals.push(local);
     }
     let mut far = FarEnds::new(window, claims, ends, index);
-    let mut joined = Joined::new();
+    let mut joined = Joined::default();
     let mut spread = Vec::new();
-    // The map does not change, so its order is the same again.
     for ((key, sum), local) in window.rows.iter().zip(locals) {
         // Such a row says who is where, but nothing happened.
         if sum.counters == Counters::default() {

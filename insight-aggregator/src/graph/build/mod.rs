@@ -12,6 +12,7 @@ mod focus;
 mod gaps;
 mod home;
 mod join;
+mod map;
 mod names;
 mod resolve;
 mod samples;

@@ -1,11 +1,12 @@
 //! Who the far end of a row is: what agents saw at that address, and what Kubernetes says of it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::claims::{Claim, Claims, Pair, Place, Span};
 use super::ends::{End, Ends};
 use super::home::{Homes, is_at_home};
+use super::map::Map;
 use crate::kubernetes::Index;
 use crate::kubernetes::index::{Holder, Key, ServiceAt};
 use crate::model::{Eras, Protocol, RowKey, Window};
@@ -18,7 +19,7 @@ pub(super) struct FarEnds<'a, 'w> {
     eras: &'w Eras,
     homes: Homes<'w>,
     /// Answers for places without a socket that matched, so that each is worked out once.
-    places: HashMap<Place, End>,
+    places: Map<Place, End>,
 }
 
 /// What Kubernetes says of a port at an address.
@@ -42,7 +43,7 @@ impl<'a, 'w> FarEnds<'a, 'w> {
             index,
             eras: &window.eras,
             homes: Homes::new(window),
-            places: HashMap::new(),
+            places: Map::default(),
         }
     }
 

@@ -57,7 +57,11 @@ impl Addresses {
         seen: UnixMs,
         until: Option<UnixMs>,
     ) {
-        let of_address = self.holdings.entry(address).or_default();
+        // Nearly all addresses have one holder.
+        let of_address = self
+            .holdings
+            .entry(address)
+            .or_insert_with(|| Vec::with_capacity(1));
         match of_address.iter_mut().find(|known| known.holder == *holder) {
             Some(known) => {
                 known.from = from;

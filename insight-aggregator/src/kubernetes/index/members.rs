@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use super::Key;
-use crate::kubernetes::object::{ApiKind, Backend, EndpointSlice, Text};
+use crate::kubernetes::object::{ApiKind, Backend, EndpointSlice, EndpointsPort, Text};
 use crate::model::{Protocol, UnixMs};
 
 /// A time; without an end it lasts.
@@ -23,16 +23,24 @@ impl Span {
 /// What is known of one Service's backends.
 #[derive(Debug, Default)]
 struct Behind {
-    /// By the slice's key: its ports and its backends.
-    slices: BTreeMap<Key, EndpointSlice>,
+    slices: BTreeMap<Key, Slice>,
     pods: HashMap<Text, Span>,
+}
+
+/// What matters of an EndpointSlice.
+#[derive(Debug)]
+struct Slice {
+    ports: Box<[EndpointsPort]>,
+    /// UIDs.
+    pods: Box<[Text]>,
 }
 
 /// The backends of all Services.
 #[derive(Debug, Default)]
 pub(super) struct Members {
     behind: HashMap<Key, Behind>,
-    services: HashMap<Text, BTreeSet<Key>>,
+    /// Of each pod, in order.
+    services: HashMap<Text, Vec<Key>>,
     /// Backends that are no pods, by address.
     outside: HashMap<IpAddr, Key>,
 }
@@ -45,7 +53,12 @@ impl Members {
             self.outside.insert(address, service.clone());
         }
         let behind = self.behind.entry(service.clone()).or_default();
-        behind.slices.insert(key, slice.clone());
+        let pods = slice.backends.iter().filter_map(pod_of);
+        let of_slice = Slice {
+            ports: slice.ports.clone(),
+            pods: pods.cloned().collect(),
+        };
+        behind.slices.insert(key, of_slice);
         self.renew(&service, at);
     }
 
@@ -71,12 +84,8 @@ impl Members {
         let Some(behind) = self.behind.get_mut(service) else {
             return;
         };
-        let now: BTreeSet<&Text> = behind
-            .slices
-            .values()
-            .flat_map(|slice| &slice.backends)
-            .filter_map(pod_of)
-            .collect();
+        let slices = behind.slices.values();
+        let now: BTreeSet<&Text> = slices.flat_map(|slice| &slice.pods).collect();
         for (uid, span) in &mut behind.pods {
             if !now.contains(uid) {
                 span.until.get_or_insert(at);
@@ -89,8 +98,11 @@ impl Members {
             };
             let span = behind.pods.entry(Text::clone(uid)).or_insert(started);
             span.until = None;
-            let of_pod = self.services.entry(Text::clone(uid)).or_default();
-            of_pod.insert(service.clone());
+            let of_pod = self.services.entry(Text::clone(uid));
+            let of_pod = of_pod.or_insert_with(|| Vec::with_capacity(1));
+            if let Err(place) = of_pod.binary_search(service) {
+                of_pod.insert(place, service.clone());
+            }
         }
     }
 
@@ -146,7 +158,7 @@ impl Members {
             behind.pods.retain(|uid, span| {
                 let kept = span.until.is_none_or(|until| until >= before);
                 if !kept && let Some(of_pod) = services.get_mut(uid) {
-                    of_pod.remove(service);
+                    of_pod.retain(|known| known != service);
                 }
                 kept
             });

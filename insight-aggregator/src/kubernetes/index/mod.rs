@@ -51,7 +51,8 @@ pub type Key = (Text, Text);
 #[derive(Debug, Default)]
 pub struct Index {
     texts: Texts,
-    objects: BTreeMap<ApiKind, BTreeMap<Key, Stored>>,
+    /// Boxed, because a tree's places are not all taken.
+    objects: BTreeMap<ApiKind, BTreeMap<Key, Box<Stored>>>,
     listings: HashMap<ApiKind, u32>,
     watches: BTreeMap<ApiKind, Watch>,
     occurrences: Occurrences,
@@ -97,7 +98,7 @@ impl Index {
             listing,
         };
         let of_kind = self.objects.entry(stored.object.meta.kind.clone());
-        of_kind.or_default().insert(key, stored);
+        of_kind.or_default().insert(key, Box::new(stored));
         self.sweep(at);
     }
 
@@ -191,12 +192,13 @@ impl Index {
             .get(kind)
             .into_iter()
             .flat_map(BTreeMap::values)
+            .map(|stored| &**stored)
     }
 
     /// An object by its name; `namespace` is empty for what has none.
     pub fn get(&self, kind: &ApiKind, namespace: &str, name: &str) -> Option<&Stored> {
         let key = (Text::from(namespace), Text::from(name));
-        self.objects.get(kind)?.get(&key)
+        self.objects.get(kind)?.get(&key).map(|stored| &**stored)
     }
 
     /// The newest Events of the API, oldest first.

@@ -87,11 +87,15 @@ fn add(window: &mut Window, minute: Minute, report: &Report) {
     }
     for (key, counters) in rows {
         let first_seen = coverage.from.max(minute.start());
-        let sum = window.rows.entry(key.clone()).or_insert(Sum {
-            counters: Counters::default(),
-            first_seen,
-            last_seen: coverage.to,
-        });
+        if window.rows.get_mut(key).is_none() {
+            let none = Sum {
+                counters: Counters::default(),
+                first_seen,
+                last_seen: coverage.to,
+            };
+            window.rows.insert(key.clone(), none);
+        }
+        let sum = window.rows.get_mut(key).unwrap();
         sum.counters += counters;
         sum.first_seen = sum.first_seen.min(first_seen);
         sum.last_seen = sum.last_seen.max(coverage.to);

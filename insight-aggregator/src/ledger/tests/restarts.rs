@@ -121,7 +121,7 @@ fn keys_are_numbered_on_after_opening_again() {
     let cold = Ledger::open(store, RETENTION, later).unwrap();
     let window = cold.window_at(START - MINUTE, START, later).unwrap();
     assert_eq!(window.rows.len(), 10);
-    for (row, sum) in &window.rows {
+    for (row, sum) in window.rows.iter() {
         let expected = if *row == key("a", 1) { 9 } else { 1 };
         assert_eq!(sum.counters.opened, expected, "{row:?}");
     }
@@ -182,7 +182,7 @@ fn kill_9_loses_nothing_that_was_acknowledged_and_counts_nothing_twice() {
             .window_at(START - SPAN, START + 100 * SPAN, i64::MAX)
             .unwrap();
         assert_eq!(window.rows.len(), usize::from(ROWS) * NODES.len());
-        for (key, sum) in &window.rows {
+        for (key, sum) in window.rows.iter() {
             assert_eq!(sum.counters.opened, durable, "round {round}: {key:?}");
         }
         assert_eq!(window.entities.len(), NODES.len());

@@ -77,7 +77,7 @@ fn a_pod_says_what_its_containers_share() {
 #[test]
 fn an_edge_says_when_and_how() {
     let mut world = world();
-    for (key, sum) in &mut world.window.rows {
+    for (key, sum) in world.window.rows.iter_mut() {
         if &*key.local == "container:a2" {
             sum.first_seen = START - 2000;
             sum.last_seen = START + 2000;

@@ -34,7 +34,7 @@ fn reused() -> Index {
 fn at(mut world: World, from: UnixMs, to: UnixMs) -> World {
     let era = u16::try_from(from / 1000 % 1000).unwrap();
     let rows = std::mem::take(&mut world.window.rows);
-    for (key, mut sum) in rows {
+    for (key, mut sum) in rows.into_pairs() {
         if key.era == 0 {
             (sum.first_seen, sum.last_seen) = (START + from, START + to);
             world.window.rows.insert(RowKey { era, ..key }, sum);

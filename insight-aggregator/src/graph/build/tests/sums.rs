@@ -11,7 +11,7 @@ const WORLDS: u64 = 400;
 
 fn sum_of_rows(world: &World, side: Side) -> Counters {
     let mut sum = Counters::default();
-    for (key, row) in &world.window.rows {
+    for (key, row) in world.window.rows.iter() {
         if key.side == side {
             sum.add_peer(&row.counters);
         }
@@ -106,7 +106,7 @@ fn the_order_of_arrival_does_not_matter() {
     for _ in 0..WORLDS {
         let world = random.world();
         let mut other = world.clone();
-        let mut rows: Vec<_> = world.window.rows.clone().into_iter().collect();
+        let mut rows: Vec<_> = world.window.rows.clone().into_pairs().collect();
         rows.sort_by(|(a, _), (b, _)| b.cmp(a));
         // A new map has new hash keys, and so another order.
         other.window.rows = rows.into_iter().collect();

@@ -90,7 +90,7 @@ fn several_backends_tell_their_own_part_and_the_clients_sum_is_not_split() {
 fn what_failed_at_an_unknown_backend_failed_at_the_service() {
     let [a, ..] = pods();
     let (both, mut world) = ([to("10.0.0.2:8080"), to("10.0.0.3:8080")], world());
-    for sum in world.window.rows.values_mut() {
+    for (_, sum) in world.window.rows.iter_mut() {
         if sum.counters.opened == 5 {
             sum.counters.failed_refused = 4;
         }

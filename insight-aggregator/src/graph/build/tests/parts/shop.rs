@@ -65,7 +65,7 @@ fn a_namespace_has_its_callers_and_what_it_calls() {
 #[test]
 fn rows_of_both_sides_are_sized_by_the_larger() {
     let mut world = shop();
-    for (key, sum) in &mut world.window.rows {
+    for (key, sum) in world.window.rows.iter_mut() {
         if key.side == Side::Server {
             sum.counters.bytes_sent = 7_000;
         }
