@@ -259,6 +259,86 @@ fn the_guestbook_has_its_golden_counts() -> Result<()> {
     Ok(())
 }
 
+/// As much of the Gateway API as the next test needs.
+const ROUTES: &str = r#"
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata:
+  name: httproutes.gateway.networking.k8s.io
+  annotations: {api-approved.kubernetes.io: "unapproved, for a test"}
+spec:
+  group: gateway.networking.k8s.io
+  scope: Namespaced
+  names: {kind: HTTPRoute, plural: httproutes, singular: httproute}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+"#;
+
+/// The kind HTTPRoute. One that was there before stays.
+struct Routes<'a>(Option<&'a Cluster>);
+
+impl<'a> Routes<'a> {
+    const CRD: [&'static str; 2] = ["crd", "httproutes.gateway.networking.k8s.io"];
+
+    fn new(cluster: &'a Cluster, namespace: &Namespace) -> Result<Self> {
+        let known = cluster.try_kubectl(&[&["get"], &Self::CRD[..]].concat())?;
+        if known.code == Some(0) {
+            return Ok(Self(None));
+        }
+        namespace.apply(ROUTES)?;
+        let made = Self(Some(cluster));
+        namespace.wait("Established", &Self::CRD)?;
+        Ok(made)
+    }
+}
+
+impl Drop for Routes<'_> {
+    fn drop(&mut self) {
+        let Some(cluster) = self.0 else { return };
+        if let Err(error) = cluster.kubectl(&[&["delete"], &Self::CRD[..]].concat()) {
+            eprintln!("left behind: {error:#}");
+        }
+    }
+}
+
+#[test]
+fn routes_of_both_kinds_lead_to_services() -> Result<()> {
+    needs_root!("a cluster");
+    let cluster = Cluster::obtain()?;
+    let namespace = Namespace::new(&cluster)?;
+    let _routes = Routes::new(&cluster, &namespace)?;
+    let service =
+        "{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {ports: [{port: 80}]}}";
+    let ingress = "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: in}, \
+                   spec: {defaultBackend: {service: {name: web, port: {number: 80}}}}}";
+    let route = "{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, metadata: {name: route}, \
+                 spec: {rules: [{backendRefs: [{name: web, port: 80}]}]}}";
+    namespace.apply(&[service, ingress, route].join("\n---\n"))?;
+    let kubeconfig = cluster.kubeconfig.to_str().context("a path is text")?;
+    let aggregator = cluster.aggregator(&["--kubernetes", kubeconfig])?;
+    let space = &namespace.name;
+    let path = format!("/cluster?namespace={space}&type=routes");
+    eventually(PATIENCE, "both routes", || {
+        let answer = ask(&aggregator, &path)?;
+        let relations = answer["relations"].as_array().context("relations")?;
+        let found: Vec<(&Value, &Value)> = relations
+            .iter()
+            .map(|relation| (&relation["source"], &relation["target"]))
+            .collect();
+        let to = json!(format!("Service:{space}/web"));
+        let from = ["HTTPRoute", "Ingress"].into_iter().zip(["route", "in"]);
+        let from: Vec<Value> = from
+            .map(|(kind, name)| json!(format!("{kind}:{space}/{name}")))
+            .collect();
+        let expected: Vec<(&Value, &Value)> = from.iter().map(|from| (from, &to)).collect();
+        ensure!(found == expected, "{found:?}");
+        Ok(())
+    })
+}
+
 /// A client on the first node and a server on the second.
 fn pods_that_talk_are_related_in(cluster: &Cluster) -> Result<()> {
     let pods = Namespace::new(cluster)?;
