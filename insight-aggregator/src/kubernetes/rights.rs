@@ -15,7 +15,7 @@ pub struct Rule {
 pub const VERBS: [&str; 2] = ["list", "watch"];
 
 /// What is watched. Not `secrets`, see [`SECRETS`].
-pub const RULES: [Rule; 8] = [
+pub const RULES: [Rule; 9] = [
     Rule {
         group: "",
         resources: &[
@@ -48,6 +48,10 @@ pub const RULES: [Rule; 8] = [
     Rule {
         group: "events.k8s.io",
         resources: &["events"],
+    },
+    Rule {
+        group: "gateway.networking.k8s.io",
+        resources: &["httproutes"],
     },
     Rule {
         group: "networking.k8s.io",

@@ -8,6 +8,7 @@ pub(super) const CONTAINER: &str = "Container";
 pub(super) const IMAGE: &str = "Image";
 pub(super) const PROCESS: &str = "Process";
 pub(super) const EXTERNAL: &str = "External";
+const HTTP_ROUTE: &str = "HTTPRoute";
 
 /// Kept, so that names can be borrowed from it.
 static NAMED: [ApiKind; 20] = ApiKind::NAMED;
@@ -76,6 +77,8 @@ impl RelationKind {
 /// The type of an object of the API.
 pub(super) fn of_object(kind: &ApiKind) -> &str {
     match kind {
+        // As well known as an Ingress.
+        other if *other == ApiKind::http_route() => HTTP_ROUTE,
         ApiKind::Other(name) => name,
         named => named.name(),
     }
@@ -92,6 +95,7 @@ pub(super) fn parse<'t>(name: &str, also: impl Iterator<Item = &'t str>) -> Opti
         IMAGE,
         PROCESS,
         EXTERNAL,
+        HTTP_ROUTE,
         // Ends of connections that are no objects of the API.
         "Unit",
         "Cgroup",

@@ -8,6 +8,7 @@ mod network;
 mod node;
 mod pod;
 mod related;
+mod route;
 mod selector;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ pub use related::{
     horizontal_pod_autoscaler, ingress, network_policy, persistent_volume_claim,
     pod_disruption_budget,
 };
+pub use route::http_route;
 pub use workload::{
     cron_job, daemon_set, deployment, job, replica_set, replication_controller, stateful_set,
 };

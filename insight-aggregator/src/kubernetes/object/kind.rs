@@ -74,6 +74,11 @@ impl ApiKind {
         Self::Secret,
     ];
 
+    /// `HTTPRoute` of the Gateway API, which a cluster may have.
+    pub fn http_route() -> Self {
+        Self::Other(Text::from("HTTPRoute.gateway.networking.k8s.io"))
+    }
+
     /// The API group, empty for the core group.
     pub fn group(&self) -> &str {
         match self {

@@ -10,6 +10,7 @@ use kube::api::{Api, PartialObjectMeta};
 use serde::de::DeserializeOwned;
 
 use super::follow::{Follow, Take};
+use super::routes;
 use super::shared::Shared;
 use crate::kubernetes::convert;
 use crate::kubernetes::object::{ApiKind, Body, Object, Texts};
@@ -22,7 +23,7 @@ pub fn watched(secrets: bool) -> impl Iterator<Item = ApiKind> {
     let named = ApiKind::NAMED.into_iter();
     named
         .filter(move |kind| secrets || *kind != ApiKind::Secret)
-        .chain([events()])
+        .chain([ApiKind::http_route(), events()])
 }
 
 /// Events have no place among the objects.
@@ -67,6 +68,9 @@ fn follow(shared: &Arc<Shared>, kind: ApiKind) {
         ApiKind::NetworkPolicy => whole(shared, kind, convert::network_policy),
         ApiKind::ConfigMap => names::<core::v1::ConfigMap>(shared, kind),
         ApiKind::Secret => names::<core::v1::Secret>(shared, kind),
+        ApiKind::Other(_) if kind == ApiKind::http_route() => {
+            shared.spawn(routes::watch(Arc::clone(shared)));
+        }
         ApiKind::Other(_) => occurrences(shared, kind),
     }
 }

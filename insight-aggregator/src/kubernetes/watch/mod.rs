@@ -9,6 +9,7 @@ mod failure;
 mod follow;
 mod kinds;
 mod owners;
+mod routes;
 mod shared;
 pub mod source;
 mod stats;

@@ -42,23 +42,28 @@ pub(super) fn met(shared: &Arc<Shared>, kind: ApiKind) {
 }
 
 async fn watch(shared: Arc<Shared>, kind: ApiKind) {
-    shared.set(&kind, &Watch::Starting);
-    let stats = shared.directory.stats().of(&kind);
-    let mut back_off = BackOff::default();
-    let resource = loop {
-        match discover(&shared, &kind).await {
-            Ok(resource) => break resource,
-            Err(failure) => {
-                stats.failures.one();
-                shared.set(&kind, &state(failure));
-                sleep(back_off.wait(RARELY)).await;
-            }
-        }
-    };
+    let resource = discovered(&shared, &kind).await;
     let api: Api<PartialObjectMeta<DynamicObject>> =
         Api::all_with(shared.client.clone(), &resource);
     let take = kinds::take_names(kind.clone());
     Follow::new(&shared, kind, api, take).run().await;
+}
+
+/// How the kind is asked for, once the API server has it.
+pub(super) async fn discovered(shared: &Shared, kind: &ApiKind) -> ApiResource {
+    shared.set(kind, &Watch::Starting);
+    let stats = shared.directory.stats().of(kind);
+    let mut back_off = BackOff::default();
+    loop {
+        match discover(shared, kind).await {
+            Ok(resource) => return resource,
+            Err(failure) => {
+                stats.failures.one();
+                shared.set(kind, &state(failure));
+                sleep(back_off.wait(RARELY)).await;
+            }
+        }
+    }
 }
 
 /// How the kind is asked for, at the version that the API server prefers.

@@ -11,7 +11,11 @@ use super::*;
 
 /// Status and body of a GET.
 pub(super) async fn get(server: &Server, path: &str) -> (u16, String) {
-    let mut connection = tokio::net::TcpStream::connect(server.http).await.unwrap();
+    get_from(server.http, path).await
+}
+
+async fn get_from(address: SocketAddr, path: &str) -> (u16, String) {
+    let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.0\r\nhost: test\r\n\r\n");
     connection.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -131,6 +135,20 @@ async fn health_and_reflection_are_served() {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cluster_insight_is_served_at_both_addresses_and_alone_at_one() {
+    let server = start().await;
+    let alone = server.cluster_insight.unwrap();
+    for address in [server.http, alone] {
+        let (status, body) = get_from(address, "/cluster/resources").await;
+        assert_eq!(status, 200, "{body}");
+        assert!(body.contains("\"success\":true"), "{body}");
+    }
+    assert_eq!(get_from(alone, "/v1/graph").await.0, 404);
+    server.stop().await;
+    assert!(tokio::net::TcpStream::connect(alone).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,12 +17,18 @@ pub(super) fn spec(kind: &ApiKind, related: &Related) -> Value {
     if let Some(scaled) = named(Relation::Scales).next() {
         spec["scaleTargetRef"] = json!({ "kind": scaled.kind.name(), "name": &*scaled.name });
     }
+    // Hosts and paths are not kept.
     let backends: Vec<Value> = named(Relation::Routes)
-        .map(|target| json!({ "backend": { "service": { "name": &*target.name } } }))
+        .map(|target| match kind {
+            ApiKind::Ingress => json!({ "backend": { "service": { "name": &*target.name } } }),
+            _ => json!({ "name": &*target.name, "namespace": &*target.namespace }),
+        })
         .collect();
     if !backends.is_empty() {
-        // Hosts and paths are not kept.
-        spec["rules"] = json!([{ "http": { "paths": backends } }]);
+        spec["rules"] = match kind {
+            ApiKind::Ingress => json!([{ "http": { "paths": backends } }]),
+            _ => json!([{ "backendRefs": backends }]),
+        };
     }
     if let Some(selector) = &related.selector {
         let name = match kind {

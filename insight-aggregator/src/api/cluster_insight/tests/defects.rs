@@ -177,7 +177,7 @@ async fn defect_9_modern_kinds_are_there() {
         "configmaps",
         "secrets",
         "rollout.argoproj.io",
-        "httproute.gateway.networking.k8s.io",
+        "httproutes",
     ] {
         let answer = world.get(&format!("/cluster/resources/{path}")).await;
         assert_eq!(ids(&answer).len(), 1, "{path}");

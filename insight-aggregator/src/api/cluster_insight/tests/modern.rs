@@ -66,6 +66,11 @@ async fn what_leads_to_what_by_its_specification() {
             Relation::Routes,
             (ApiKind::Service, "a", "web"),
         ),
+        leads_to(
+            (ApiKind::http_route(), "a", "route"),
+            Relation::Routes,
+            (ApiKind::Service, "a", "web"),
+        ),
         service("a", "web", &[]),
         slice("a", "web-x", "web", &[("db-0", true)]),
         selects(ApiKind::NetworkPolicy, "a", "all", &[]),
@@ -79,13 +84,21 @@ async fn what_leads_to_what_by_its_specification() {
             "PersistentVolumeClaim:a/data>PersistentVolume:pv1",
         ),
         ("scales", "HorizontalPodAutoscaler:a/web>Deployment:a/web"),
-        ("routes", "Ingress:a/in>Service:a/web"),
         ("hasEndpoint", "EndpointSlice:a/web-x>Pod:a/db-0"),
         ("loadBalances", "Service:a/web>Pod:a/db-0"),
         ("selects", "NetworkPolicy:a/all>Pod:a/db-0"),
     ] {
         assert_eq!(related(&answer, kind), [expected], "{kind}");
     }
+    let expected = [
+        "HTTPRoute:a/route>Service:a/web",
+        "Ingress:a/in>Service:a/web",
+    ];
+    assert_eq!(related(&answer, "routes"), expected);
+    let rules = |id: &str| resource(&answer, id)["properties"]["spec"]["rules"][0].clone();
+    let path = &rules("Ingress:a/in")["http"]["paths"][0];
+    assert_eq!(path["backend"]["service"]["name"], "web");
+    assert_eq!(rules("HTTPRoute:a/route")["backendRefs"][0]["name"], "web");
 }
 
 #[tokio::test]

@@ -29,6 +29,21 @@ fn target(relation: Relation, kind: ApiKind, namespace: &str, name: &str) -> Tar
 }
 
 #[test]
+fn an_http_route_leads_to_services_of_any_namespace() {
+    let route = named(json!({"spec": {"rules": [
+        {"backendRefs": [{"name": "web", "port": 80}, {"name": "web"}, {"name": "api", "namespace": "back", "kind": "Service", "group": ""}]},
+        {"backendRefs": [{"name": "bucket", "kind": "Bucket", "group": "example.com"}]},
+        {"matches": []},
+    ]}}));
+    let route = serde_json::from_value(route).unwrap();
+    let object = http_route(&route, &mut Texts::default());
+    assert_eq!(object.meta.kind, ApiKind::http_route());
+    let of_service = |space, name| target(Relation::Routes, ApiKind::Service, space, name);
+    let expected = [of_service("back", "api"), of_service("shop", "web")];
+    assert_eq!(*related(object).targets, expected);
+}
+
+#[test]
 fn a_node_has_addresses_zone_and_state() {
     let text = json!({
         "metadata": {"name": "node-a", "uid": "n1",
