@@ -4,6 +4,7 @@
 //! ([`Node::agent`]); programs of this workspace as images ([`image`]).
 
 pub mod daemon_set;
+pub mod guestbook;
 pub mod image;
 mod namespace;
 mod node;
