@@ -217,13 +217,13 @@ impl<R: Reading> Socket for KernelSocket<R> {
         };
         let depth = cgroup.level();
         if level != SCOPE_ANY_LEVEL {
-            return depth >= level && cgroup.ancestor(level) == Some(root);
+            return depth >= level && cgroup.ancestor(level) == root;
         }
         for level in 1..=SCOPE_MAX_LEVEL {
             if level > depth {
                 break;
             }
-            if cgroup.ancestor(level) == Some(root) {
+            if cgroup.ancestor(level) == root {
                 return true;
             }
         }
@@ -343,15 +343,18 @@ impl<R: Reading> Cgroup<R> {
         load!(R, self.0, cgroup_level, u32)
     }
 
-    /// Id of its ancestor at a level. Plain memory reads: the verifier does not follow arrays at the end of a struct.
+    /// Id of its ancestor at a level, 0 if it cannot be read. Plain memory reads: the verifier does not follow arrays at the end of a struct.
+    ///
+    /// No `Option`: the value that `None` does not have is carried through the loop over levels in whatever register, and the verifier
+    /// refuses to read one that nobody wrote.
     #[inline(always)]
-    fn ancestor(self, level: u32) -> Option<u64> {
+    fn ancestor(self, level: u32) -> u64 {
         let entry = constant(&OFFSETS.cgroup_ancestors) + 8 * level as usize;
-        let ancestor = probe(self.0 as u64, entry)?;
-        if constant(&OFFSETS.ancestors_are_ids) != 0 {
-            return Some(ancestor);
+        let ancestor = probe(self.0 as u64, entry).unwrap_or(0);
+        if ancestor == 0 || constant(&OFFSETS.ancestors_are_ids) != 0 {
+            return ancestor;
         }
-        id_of(ancestor)
+        id_of(ancestor).unwrap_or(0)
     }
 }
 

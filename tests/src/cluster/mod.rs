@@ -6,6 +6,7 @@
 
 pub mod control;
 pub mod daemon_set;
+pub mod guestbook;
 pub mod image;
 mod namespace;
 mod node;

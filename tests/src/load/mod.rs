@@ -11,6 +11,7 @@ pub mod compete;
 pub mod consume;
 pub mod dns;
 pub mod failing;
+pub mod guestbook;
 pub mod hold;
 pub mod protocol;
 pub mod puppet;
@@ -52,6 +53,11 @@ insight-load: TCP and UDP traffic of which every byte is known
   dns-server --listen ADDR:PORT
   dns-client --to ADDR:PORT --queries N
             looks names up, each by a connected socket of its own
+  frontend  --listen ADDR:PORT --leader HOST:PORT --followers HOST:PORT
+            a guestbook over redis: GET /visit reads at a follower and, every third time, writes to the leader; anything else is just answered;
+            a line for each visit says to whom it connected
+  visitor   --to HOST:PORT --visits N --rate PER_SECOND
+            visits a frontend, prints what it did, and stays
   puppet    does what each line of standard input says, and answers it with a line; addresses are IP:PORT
               listen NAME AT [shared] [mptcp]; accept LISTENER NAME; bind NAME AT [shared] [mptcp]
               connect NAME TO [shared] [mptcp]; start NAME TO; established NAME; dial NAME TO BYTES
@@ -91,6 +97,8 @@ pub fn run(args: impl IntoIterator<Item = String>) -> Result<()> {
         "udp-client" => udp::client(&udp::Plan::from_flags(&mut flags)?),
         "dns-server" => dns::server(flags),
         "dns-client" => dns::client(flags),
+        "frontend" => guestbook::frontend(flags),
+        "visitor" => guestbook::visitor(flags),
         "puppet" => {
             flags.finish()?;
             puppet::run()

@@ -192,6 +192,14 @@ const OPENSSL: Need = Need {
     source: Source::Apt("openssl"),
 };
 
+/// A real server for the pods of the tests.
+const REDIS: Need = Need {
+    name: "redis-tools",
+    why: "pods of the tests run redis; this package has its program and starts no service here",
+    sign: Sign::Answers(&["redis-cli", "--version"]),
+    source: Source::Apt("redis-tools"),
+};
+
 /// For the BPF object.
 pub(crate) const BPF: &[&Need] = &[&RUST_SRC, &BPF_LINKER];
 /// For the lint tier.
@@ -213,6 +221,7 @@ pub(crate) const CLUSTER: &[&Need] = &[
     &BUSYBOX,
     &IPROUTE2,
     &OPENSSL,
+    &REDIS,
 ];
 /// For everything.
 pub(crate) const ALL: &[&Need] = &[
@@ -231,4 +240,5 @@ pub(crate) const ALL: &[&Need] = &[
     &RUNC,
     &CNI,
     &OPENSSL,
+    &REDIS,
 ];

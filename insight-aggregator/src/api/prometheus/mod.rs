@@ -89,6 +89,6 @@ fn measured(
     let recent = ledger
         .window(now - SAMPLE_AGE, now)
         .map_err(|error| ReadError::Failed(format!("{error:#}")))?;
-    containers::write(&recent, now - SAMPLE_AGE, text);
+    containers::write(&recent, now - SAMPLE_AGE, &directory.read(), text);
     Ok(overflowed)
 }

@@ -247,10 +247,18 @@ impl<'a, 'w> FarEnds<'a, 'w> {
             (Some(end), None) => Said::One(*end),
             (Some(_), Some(_)) => Said::Several(them),
             (None, _) => match self.index.backend_outside(place.address) {
-                Some(service) => Said::Service(service),
-                None => Said::Nothing,
+                Some(service) if self.is_reached(service, place) => Said::Service(service),
+                _ => Said::Nothing,
             },
         }
+    }
+
+    /// Whether a Service whose backend has a place's address is what is there. Other ports of a machine that is no node and no pod are not
+    /// the Service's; where no port is known, as for a client, it says best whose machine that is.
+    fn is_reached(&self, service: &Key, place: &Place) -> bool {
+        place
+            .port
+            .is_none_or(|(port, protocol)| self.index.is_backend_port(service, port, protocol))
     }
 
     /// Who is at a node's address: a pod on its network that says it listens there, the Service that its port leads to, else the node.

@@ -219,13 +219,17 @@ fn a_service_without_backends_and_an_api_server_have_a_name() {
         .knowing(index)
         .client(&client, "10.0.1.1", "10.96.0.3", 80, refused(2))
         .client(&client, "10.0.1.1", "10.96.0.2", 443, counts(1, 1, 1))
-        .client(&client, "10.0.1.1", "192.168.0.100", 6443, counts(2, 2, 2));
+        .client(&client, "10.0.1.1", "192.168.0.100", 6443, counts(2, 2, 2))
+        .client(&client, "10.0.1.1", "192.168.0.100", 22, counts(3, 3, 3))
+        .server(&client, "10.0.1.1", "192.168.0.100", 9090, counts(4, 4, 4));
     assert_eq!(
         world.edges(),
         [
+            "deployment:shop/client > external:192.168.0.100 :22 c 3/3/3 s -",
             "deployment:shop/client > service:shop/api :443 c 1/1/1 s -",
             "deployment:shop/client > service:shop/api :6443 c 2/2/2 s -",
             "deployment:shop/client > service:shop/gone :80 c failed 2 s -",
+            "service:shop/api > deployment:shop/client :9090 c - s 4/4/4",
         ]
     );
 }

@@ -1,13 +1,17 @@
 //! CPU and memory of containers, pods and units, under the names and labels that cAdvisor uses.
 
+mod labels;
+
 use std::collections::HashSet;
 
+use self::labels::{Labels, labels};
 use super::text::{Kind, Text};
-use crate::model::{Entity, EntityId, Kind as EntityKind, Metrics, UnixMs, Window};
+use crate::kubernetes::Index;
+use crate::model::{EntityId, Metrics, UnixMs, Window};
 
-/// One sample with its labels; cAdvisor has all of the first six always, empty where unknown.
+/// One sample with its labels.
 struct Labelled<'a> {
-    labels: [(&'static str, &'a str); 8],
+    labels: Labels<'a>,
     metrics: &'a Metrics,
 }
 
@@ -115,8 +119,8 @@ const FAMILIES: [Family; 14] = [
     ),
 ];
 
-/// Writes the samples of `window` that are not older than `since`.
-pub(super) fn write(window: &Window, since: UnixMs, text: &mut Text) {
+/// Writes the samples of `window` that are not older than `since`, with the names that `index` knows.
+pub(super) fn write(window: &Window, since: UnixMs, index: &Index, text: &mut Text) {
     let mut samples: Vec<(&EntityId, &Metrics)> = window
         .metrics
         .iter()
@@ -128,7 +132,7 @@ pub(super) fn write(window: &Window, since: UnixMs, text: &mut Text) {
     let labelled: Vec<Labelled> = samples
         .into_iter()
         .filter_map(|(id, metrics)| {
-            let labels = labels(window.entities.get(id)?);
+            let labels = labels(window.entities.get(id)?, index);
             seen.insert(labels).then_some(Labelled { labels, metrics })
         })
         .collect();
@@ -144,7 +148,7 @@ pub(super) fn write(window: &Window, since: UnixMs, text: &mut Text) {
             }
         }
     }
-    let limits: Vec<([(&str, &str); 8], u64)> = labelled
+    let limits: Vec<(Labels, u64)> = labelled
         .iter()
         .filter_map(|sample| Some((sample.labels, sample.metrics.cpu_limit_millicores?)))
         .collect();
@@ -174,20 +178,3 @@ pub(super) fn write(window: &Window, since: UnixMs, text: &mut Text) {
 
 /// The kernel's default period of CPU bandwidth, microseconds.
 const CPU_PERIOD: f64 = 100_000.0;
-
-fn labels(entity: &Entity) -> [(&'static str, &str); 8] {
-    let label = |name: &str| entity.labels.get(name).map_or("", String::as_str);
-    let is_container = entity.kind == EntityKind::Container;
-    let in_pod = matches!(entity.pod_kind, EntityKind::Pod);
-    let cgroup = Some(label("cgroup")).filter(|cgroup| !cgroup.is_empty());
-    [
-        ("container", if is_container { &entity.name } else { "" }),
-        ("id", cgroup.unwrap_or(&entity.id)),
-        ("image", ""),
-        ("name", label("container_id")),
-        ("namespace", &entity.namespace),
-        ("pod", if in_pod { &entity.pod_name } else { "" }),
-        ("node", &entity.node),
-        ("unit", label("unit")),
-    ]
-}
