@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use insight_ebpf::abi::{FlowEntry, FlowKey, FlowTotals, Histogram, Moved};
+use insight_ebpf::abi::{FlowEntry, FlowKey, FlowTotals, Histogram, LiveSocket, Moved, bucket};
 
 use super::accounts::MENTION;
-use super::live::LiveFlow;
 use super::row::FlowRow;
-use super::totals::{Totals, closed_since};
+use super::totals::{Totals, add, closed_since};
 
 /// How long programs may still add to an entry that is retired: those that found it before. They run for microseconds; where they can be
 /// preempted (Linux 7), for as long as a process waits for a CPU.
@@ -24,8 +23,11 @@ pub(super) struct Account {
     retired: Option<Instant>,
     /// When something was last counted, or a connection was open.
     busy: Instant,
-    /// What closed connections have moved, less the baseline: below 0 (in two's complement) while old connections are open.
-    closed: Moved,
+    /// What connections have moved, as far as this reading has come: the closed ones, less the baseline, and then the open ones. Below 0 (in
+    /// two's complement) until all of the old ones were met.
+    moved: Moved,
+    /// The open ones, as far as this reading has come.
+    met: Met,
     /// Counted.
     pub(super) total: Totals,
     /// Of that, in a batch.
@@ -46,6 +48,14 @@ pub(super) struct Account {
     excess: u64,
 }
 
+/// Open connections that a reading has met.
+#[derive(Clone, Copy, Debug, Default)]
+struct Met {
+    connections: u64,
+    /// Their round-trip times.
+    rtt: Histogram,
+}
+
 impl Account {
     pub(super) fn new(born: u64, now: Instant) -> Self {
         Self {
@@ -53,7 +63,8 @@ impl Account {
             reading: 0,
             retired: None,
             busy: now,
-            closed: Moved::default(),
+            moved: Moved::default(),
+            met: Met::default(),
             total: Totals::default(),
             batched: Totals::default(),
             open_rtt: Histogram::default(),
@@ -80,7 +91,8 @@ impl Account {
     /// Takes the entry: what the kernel has counted of closed connections.
     pub(super) fn closed(&mut self, entry: &FlowEntry, baseline: &Moved, now: Instant) {
         let before = self.total;
-        self.closed = closed_since(&entry.totals, baseline);
+        self.moved = closed_since(&entry.totals, baseline);
+        self.met = Met::default();
         self.total.raise_events(&entry.totals);
         if self.total != before {
             self.busy = now;
@@ -90,25 +102,35 @@ impl Account {
         }
     }
 
-    /// Takes the open connections, read after the entry.
-    pub(super) fn live(&mut self, open: &LiveFlow, now: Instant) {
-        self.active = open.connections;
-        if self.raise_moved(&open.moved) {
+    /// Takes an open connection, read after the entry.
+    pub(super) fn meet(&mut self, socket: &LiveSocket) {
+        add(&mut self.moved, socket);
+        self.met.connections += 1;
+        if socket.rtt_us != 0 {
+            self.met.rtt[bucket(socket.rtt_us)] += 1;
+        }
+    }
+
+    /// All of its open connections were met.
+    pub(super) fn all_met(&mut self, now: Instant) {
+        let met = std::mem::take(&mut self.met);
+        self.active = met.connections;
+        if self.raise_moved() {
             // An idle connection's time is old news.
-            for (sum, more) in self.open_rtt.iter_mut().zip(open.rtt) {
+            for (sum, more) in self.open_rtt.iter_mut().zip(met.rtt) {
                 *sum = sum.saturating_add(more);
             }
             self.busy = now;
         }
-        if open.connections > 0 {
+        if met.connections > 0 {
             self.busy = now;
         }
     }
 
     /// Whether something was moved since the last time.
-    fn raise_moved(&mut self, open: &Moved) -> bool {
+    fn raise_moved(&mut self) -> bool {
         let before = self.total.moved();
-        self.total.raise_moved(&self.closed, open);
+        self.total.raise_moved(&self.moved);
         self.total.moved() != before
     }
 
@@ -118,7 +140,7 @@ impl Account {
     /// The two counters are not read at once: a connection that opens and closes in between looks like an old one. So two readings have
     /// to show an old one; it would stay for ever.
     pub(super) fn count_open(&mut self) {
-        self.raise_moved(&Moved::default());
+        self.raise_moved();
         let (opened, closed) = (self.total.0.opened, self.total.0.closed);
         let excess = closed.saturating_sub(opened);
         self.older = self.older.max(excess.min(self.excess));
@@ -139,7 +161,7 @@ impl Account {
     pub(super) fn appeared(&mut self, entry: &FlowEntry, baseline: &Moved, now: Instant) {
         let before = self.total.0;
         self.closed(entry, baseline, now);
-        self.raise_moved(&Moved::default());
+        self.raise_moved();
         let added = entry.totals.opened.saturating_sub(before.opened);
         let ended = entry.totals.closed.saturating_sub(before.closed);
         self.active = (self.active + added).saturating_sub(ended);

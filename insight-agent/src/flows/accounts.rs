@@ -1,12 +1,14 @@
 //! What was counted of each flow, and how much of it is in a batch already.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use insight_ebpf::abi::{Baseline, FlowEntry, FlowKey, FlowTotals, Moved, PROTOCOL_UDP, Watermark};
+use insight_ebpf::abi::{
+    Baseline, FlowEntry, FlowKey, FlowTotals, LiveSocket, Moved, PROTOCOL_UDP, Watermark,
+};
 
 use super::account::Account;
-use super::live::{Live, LiveFlow};
+use super::baseline::key_of;
 use super::row::FlowRow;
 use super::totals::Totals;
 
@@ -26,6 +28,8 @@ pub struct Accounts {
     /// Boxed: a table that grows is half empty.
     pub(super) flows: HashMap<FlowKey, Box<Account>>,
     reading: u64,
+    /// Open sockets that this reading has met.
+    met: HashSet<u64>,
 }
 
 impl Accounts {
@@ -52,10 +56,11 @@ impl Accounts {
         }
     }
 
-    /// A full reading begins. Its entries follow, each by [`Accounts::closed`], and when all of them are read the open connections, by
-    /// [`Accounts::live`].
+    /// A full reading begins. Its entries follow, each by [`Accounts::closed`], when all of them are read the open connections, each by
+    /// [`Accounts::open`], and then [`Accounts::end_reading`].
     pub fn begin_reading(&mut self) {
         self.reading += 1;
+        self.met.clear();
     }
 
     /// Takes an entry of the flow map.
@@ -67,17 +72,28 @@ impl Accounts {
         account.closed(entry, &baseline, now);
     }
 
-    /// Takes the open connections, `None` without a readout. One whose flow was not in the map yet is in the next reading. The rest of the
-    /// accounts is closed: their entries were removed from the map.
-    pub fn live(&mut self, live: Option<&Live>) {
-        let (now, none) = (Instant::now(), LiveFlow::default());
-        self.flows.retain(|key, account| {
-            match live {
-                Some(live) => account.live(live.flows.get(key).unwrap_or(&none), now),
-                None => account.count_open(),
+    /// Takes an open socket's record. One that is shared after a fork, or was passed on, is met once for each descriptor, and counted once.
+    /// Should its address be reused within the pass, one is missing until the next pass. One whose flow was not in the map yet is in the next reading.
+    pub fn open(&mut self, record: &LiveSocket) {
+        if self.met.insert(record.socket)
+            && let Some(account) = self.flows.get_mut(&key_of(record))
+        {
+            account.meet(record);
+        }
+    }
+
+    /// A full reading is over. Without a readout it had no open connections. What it had no entry of is forgotten: those were removed from the map.
+    pub fn end_reading(&mut self, has_readout: bool) {
+        let now = Instant::now();
+        self.flows.retain(|_, account| {
+            if has_readout {
+                account.all_met(now);
+            } else {
+                account.count_open();
             }
             account.reading == self.reading
         });
+        self.met = HashSet::new();
     }
 
     /// Takes the conversations that go on: what is open of UDP's flows.

@@ -2,9 +2,9 @@
 
 mod account;
 mod accounts;
+mod baseline;
 mod dialed;
 mod idle;
-mod live;
 mod own;
 mod ranges;
 mod row;
@@ -13,9 +13,9 @@ mod tests;
 mod totals;
 
 pub use accounts::Accounts;
+pub use baseline::Baseline;
 pub use dialed::{Dialed, translated};
 pub use idle::Policy as IdlePolicy;
-pub use live::{Baseline, Live};
 pub use own::Own;
 pub use ranges::{Range, Ranges};
 pub use row::{Columns, FlowRow, address};

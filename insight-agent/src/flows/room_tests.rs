@@ -160,13 +160,15 @@ fn ranges(text: &str) -> HashSet<Range> {
 
 #[test]
 fn sockets_of_one_prefix_are_one_flow() {
-    let live = meet(&[wide(2, 5), wide(3, 7)]);
-    assert_eq!(live.flows.len(), 1);
-    let (key, flow) = live.flows.iter().next().unwrap();
-    assert_eq!(
-        (key.remote[3], flow.connections),
-        (0x0a00_0000_u32.to_be(), 2)
+    let (_, entry) = closed(2, 0, 0)[0];
+    let prefix = wide(0, 0).key;
+    let mut accounts = Accounts::default();
+    read(
+        &mut accounts,
+        &[(prefix, entry)],
+        Some(&[wide(2, 5), wide(3, 7)]),
     );
+    assert_eq!(take(&mut accounts), Some((12, 2)));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use insight_ebpf::abi::{
 };
 
 use super::accounts::MENTION;
-use super::{Accounts, Baseline, Columns, FlowRow, Live};
+use super::{Accounts, Baseline, Columns, FlowRow};
 
 const KEY: FlowKey = FlowKey {
     cgroup: 7,
@@ -47,18 +47,11 @@ fn socket(address: u64, bytes_sent: u64, baseline: u32) -> LiveSocket {
     }
 }
 
-fn live(sockets: &[(u64, u64)]) -> Live {
-    let records: Vec<_> = sockets
+fn live(sockets: &[(u64, u64)]) -> Vec<LiveSocket> {
+    sockets
         .iter()
         .map(|(address, sent)| socket(*address, *sent, 0))
-        .collect();
-    meet(&records)
-}
-
-fn meet(records: &[LiveSocket]) -> Live {
-    let mut live = Live::default();
-    records.iter().for_each(|record| live.meet(record));
-    live
+        .collect()
 }
 
 /// What the sockets had moved before; their flow's entry is that of [`closed`].
@@ -69,12 +62,15 @@ fn baseline(records: &[LiveSocket]) -> Vec<(FlowKey, abi::Baseline)> {
     baseline.flows.into_iter().map(of).collect()
 }
 
-fn read(accounts: &mut Accounts, closed: &[(FlowKey, FlowEntry)], live: Option<&Live>) {
+fn read(accounts: &mut Accounts, closed: &[(FlowKey, FlowEntry)], open: Option<&[LiveSocket]>) {
     accounts.begin_reading();
     for (key, entry) in closed {
         accounts.closed(key, entry);
     }
-    accounts.live(live);
+    open.unwrap_or_default()
+        .iter()
+        .for_each(|record| accounts.open(record));
+    accounts.end_reading(open.is_some());
 }
 
 fn rows(accounts: &mut Accounts, sequence: u64, now: Instant) -> Vec<FlowRow> {
@@ -115,9 +111,12 @@ fn a_connection_that_closes_between_the_two_reads_is_missing_for_one_interval_on
 
 #[test]
 fn descriptors_of_one_socket_count_once() {
-    let live = live(&[(1, 100), (1, 100), (2, 5)]);
-    assert_eq!(live.flows[&KEY].connections, 2);
-    assert_eq!(live.flows[&KEY].moved.bytes_sent, 105);
+    let mut accounts = Accounts::default();
+    for _ in 0..2 {
+        let sockets = live(&[(1, 100), (1, 100), (2, 5)]);
+        read(&mut accounts, &closed(2, 0, 0), Some(&sockets));
+    }
+    assert_eq!(take(&mut accounts), Some((105, 2)));
 }
 
 #[test]
@@ -135,6 +134,17 @@ fn what_was_before_the_start_is_taken_off_also_after_the_close() {
     assert_eq!(take(&mut accounts), Some((17, 2)));
     read(&mut accounts, &closed(0, 1, 1_030), Some(&live(&[(2, 7)])));
     assert_eq!(take(&mut accounts), Some((20, 1)));
+}
+
+#[test]
+fn a_reading_that_failed_in_the_middle_counts_nothing_twice() {
+    let mut accounts = Accounts::default();
+    accounts.begin_reading();
+    let (key, entry) = closed(1, 0, 0)[0];
+    accounts.closed(&key, &entry);
+    accounts.open(&socket(1, 100, 0));
+    read(&mut accounts, &closed(1, 0, 0), Some(&live(&[(1, 100)])));
+    assert_eq!(take(&mut accounts), Some((100, 1)));
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 use insight_ebpf::abi::{FlowTotals, Histogram, LiveSocket, Moved};
 
-/// Adds an open socket's.
+/// Adds an open socket's; the sum may be below 0, see [`closed_since`].
 pub(super) fn add(moved: &mut Moved, socket: &LiveSocket) {
-    moved.bytes_sent += socket.bytes_sent;
-    moved.bytes_received += socket.bytes_received;
-    moved.retransmits += socket.retransmits;
-    moved.bytes_retransmitted += socket.bytes_retransmitted;
+    moved.bytes_sent = moved.bytes_sent.wrapping_add(socket.bytes_sent);
+    moved.bytes_received = moved.bytes_received.wrapping_add(socket.bytes_received);
+    moved.retransmits = moved.retransmits.wrapping_add(socket.retransmits);
+    moved.bytes_retransmitted = moved
+        .bytes_retransmitted
+        .wrapping_add(socket.bytes_retransmitted);
 }
 
 /// What closed connections have moved, less the baseline: below 0, in two's complement, while old ones are open.
@@ -40,30 +42,15 @@ impl Totals {
 
     /// Takes the larger of what connections have moved: closed − baseline, see [`closed_since`], and open ones. The baseline is the same whether
     /// an old connection is still open or has closed since.
-    pub(super) fn raise_moved(&mut self, closed: &Moved, open: &Moved) {
-        let sum = |closed: u64, open: u64| {
-            u64::try_from(closed.wrapping_add(open).cast_signed()).unwrap_or(0)
-        };
+    pub(super) fn raise_moved(&mut self, moved: &Moved) {
         let totals = &mut self.0;
-        for (total, closed, open) in [
-            (&mut totals.bytes_sent, closed.bytes_sent, open.bytes_sent),
-            (
-                &mut totals.bytes_received,
-                closed.bytes_received,
-                open.bytes_received,
-            ),
-            (
-                &mut totals.retransmits,
-                closed.retransmits,
-                open.retransmits,
-            ),
-            (
-                &mut totals.bytes_retransmitted,
-                closed.bytes_retransmitted,
-                open.bytes_retransmitted,
-            ),
+        for (total, moved) in [
+            (&mut totals.bytes_sent, moved.bytes_sent),
+            (&mut totals.bytes_received, moved.bytes_received),
+            (&mut totals.retransmits, moved.retransmits),
+            (&mut totals.bytes_retransmitted, moved.bytes_retransmitted),
         ] {
-            *total = (*total).max(sum(closed, open));
+            *total = (*total).max(u64::try_from(moved.cast_signed()).unwrap_or(0));
         }
     }
 

@@ -12,7 +12,7 @@ use crate::boot;
 use crate::cgroups::{Charges, Sample, Stats, Tree};
 use crate::config::Config;
 use crate::conntrack::Conntrack;
-use crate::flows::{Accounts, Columns, Dialed, IdlePolicy, Live, Own, Ranges, translated};
+use crate::flows::{Accounts, Columns, Dialed, IdlePolicy, Own, Ranges, translated};
 use crate::kernel::{Births, Kernel, Probe};
 use crate::status::{Addresses, FlowMap, Status};
 
@@ -163,15 +163,14 @@ impl Collector {
             }
         })?;
         let before_sockets = Instant::now();
-        let mut live = Live::default();
         let has_readout = kernel.live(|record| {
             if self.ranges.admits(record) {
-                live.meet(record);
+                self.accounts.open(record);
             }
         })?;
         self.last.readout = before_sockets.elapsed();
         self.last.flow_map.used = used;
-        self.accounts.live(has_readout.then_some(&live));
+        self.accounts.end_reading(has_readout);
         self.accounts.talking(&kernel.conversations()?);
         if !has_spares {
             kernel.spares_gone(spares)?;
