@@ -227,6 +227,28 @@ fn changes_that_are_no_longer_kept_are_listed() -> Result<()> {
 }
 
 #[test]
+fn a_store_of_another_history_is_listed() -> Result<()> {
+    needs_root!("a store of another history is listed");
+    let mut control = ControlPlane::start(&Cluster::obtain()?)?;
+    // Far ahead of what comes after it.
+    for _ in 0..3 {
+        control.apply(TWO_PODS)?;
+        control.kubectl(&["label", "pods", "--all", "a=b"])?;
+        control.kubectl(&["delete", "pods", "--all", "--grace-period=0", "--force"])?;
+    }
+    control.apply(TWO_PODS)?;
+    let aggregator = watching(&control.kubeconfig())?;
+    wait_for(&aggregator, "objects", "Pod", 2)?;
+    wait_for_all_but(&aggregator, &[])?;
+
+    control.begin_anew()?;
+    wait_for(&aggregator, "objects", "Pod", 0)?;
+    wait_for_all_but(&aggregator, &[])?;
+    control.apply("{apiVersion: v1, kind: Pod, metadata: {name: three}, spec: {containers: [{name: main, image: none}]}}")?;
+    wait_for(&aggregator, "objects", "Pod", 1)
+}
+
+#[test]
 fn an_api_server_that_hangs_is_noticed() -> Result<()> {
     needs_root!("an API server that hangs is noticed");
     let control = ControlPlane::start(&Cluster::obtain()?)?;

@@ -24,7 +24,7 @@ pub struct ControlPlane {
     pub port: u16,
     etcd_port: u16,
     server: Option<Process>,
-    _etcd: Process,
+    etcd: Option<Process>,
     folder: TempDir,
 }
 
@@ -33,7 +33,7 @@ impl ControlPlane {
     pub fn start(cluster: &Cluster) -> Result<Self> {
         let programs = cluster.kubectl.parent().context("a folder of programs")?;
         let folder = TempDir::with_prefix("insight-control-")?;
-        let (etcd_port, peers, port) = (free_port()?, free_port()?, free_port()?);
+        let (etcd_port, port) = (free_port()?, free_port()?);
         let key = run_once(words(
             "openssl",
             &["ecparam", "-name", "prime256v1", "-genkey", "-noout"],
@@ -43,17 +43,39 @@ impl ControlPlane {
             folder.path().join("tokens.csv"),
             format!("{TOKEN},admin,admin,system:masters\n"),
         )?;
-        let etcd = etcd(folder.path(), etcd_port, peers)?;
         let mut control = Self {
             programs: programs.to_owned(),
             etcd_port,
             port,
             server: None,
-            _etcd: etcd,
+            etcd: None,
             folder,
         };
+        control.start_etcd("etcd")?;
         control.start_server_at(port)?;
         Ok(control)
+    }
+
+    /// Starts it all anew with an empty store, as after a backup of long ago was restored.
+    pub fn begin_anew(&mut self) -> Result<()> {
+        self.kill_server()?;
+        self.etcd = None;
+        self.start_etcd("another-etcd")?;
+        self.start_server_at(self.port)
+    }
+
+    fn start_etcd(&mut self, data: &str) -> Result<()> {
+        let own = format!("http://127.0.0.1:{}", self.etcd_port);
+        let peers = format!("http://127.0.0.1:{}", free_port()?);
+        let mut command = Command::new("etcd");
+        command.arg("--data-dir").arg(self.folder.path().join(data));
+        command.args(["--listen-client-urls", &own]);
+        command.args(["--advertise-client-urls", &own]);
+        // One that is thrown away need not be durable.
+        command.args(["--listen-peer-urls", &peers, "--unsafe-no-fsync"]);
+        command.stderr(log(self.folder.path(), "etcd.log")?);
+        self.etcd = Some(Process::start("etcd", command, Place::default())?);
+        Ok(())
     }
 
     /// Starts an API server over what is stored, after [`Self::kill_server`], and waits until it is ready.
@@ -173,26 +195,6 @@ users: [{{name: c, user: {{token: \"{token}\"}}}}]
 contexts: [{{name: c, context: {{cluster: c, user: c}}}}]
 "
     )
-}
-
-fn etcd(folder: &Path, port: u16, peers: u16) -> Result<Process> {
-    let data = folder.join("etcd");
-    let (own, peers) = (
-        format!("http://127.0.0.1:{port}"),
-        format!("http://127.0.0.1:{peers}"),
-    );
-    let mut command = Command::new("etcd");
-    command.arg("--data-dir").arg(data);
-    command.args([
-        "--listen-client-urls",
-        &own,
-        "--advertise-client-urls",
-        &own,
-    ]);
-    // One that is thrown away need not be durable.
-    command.args(["--listen-peer-urls", &peers, "--unsafe-no-fsync"]);
-    command.stderr(log(folder, "etcd.log")?);
-    Process::start("etcd", command, Place::default())
 }
 
 fn log(folder: &Path, name: &str) -> Result<File> {

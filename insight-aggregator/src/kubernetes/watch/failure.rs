@@ -13,9 +13,9 @@ pub(super) enum Failure {
     Forbidden(String),
     /// There is no such kind (404).
     Absent,
-    /// The API server answered with something else, for example that it has too much to do.
+    /// What was asked for is wrong, perhaps the version.
     Answered(String),
-    /// There was no answer, or none that can be read.
+    /// There was no answer, or none that can be read; or the API server does not know us (401), has too much to do or is not well (429, 5xx).
     Unheard(String),
 }
 
@@ -48,6 +48,7 @@ impl From<&Status> for Failure {
             410 => Self::Gone,
             403 => Self::Forbidden(said()),
             404 => Self::Absent,
+            401 | 429 | 500..=599 => Self::Unheard(said()),
             _ => Self::Answered(said()),
         }
     }
@@ -88,7 +89,9 @@ mod tests {
             Failure::Forbidden("pods is forbidden".into())
         );
         assert_eq!(status(404, "page not found"), Failure::Absent);
-        assert_eq!(status(429, ""), Failure::Answered("HTTP 429 ".into()));
+        assert_eq!(status(429, ""), Failure::Unheard("HTTP 429 ".into()));
+        let wrong = "invalid resource version";
+        assert_eq!(status(400, wrong), Failure::Answered(wrong.into()));
     }
 
     #[test]

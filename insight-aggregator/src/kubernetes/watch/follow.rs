@@ -6,9 +6,12 @@
 //! **Pages, not a streaming list.** A streaming list is one answer, which must be complete within the time limit of the watch that it is, and ours is short (below). Pages
 //! work with every version; each takes a new turn, and no more than a page is held in the form of the API.
 //!
-//! **A dead connection is noticed within 30 s.** A watch is asked for 15 to 20 s; the API server sends a bookmark just before it ends it. So some byte arrives every 20 s, and
+//! **A dead connection is noticed within 30 s.** A watch is asked for 15 to 20 s, and then the API server ends it. So some byte arrives every 20 s, and
 //! a connection without one for 25 s ([`super::client::READ_TIMEOUT`]) is dead, whether its packets are lost or its server hangs. The next one must be there within 5 s. To
 //! take up a watch again is a cheap request, from the server's memory, over the same connection: one or two a second for all kinds.
+//!
+//! **A silent watch proves nothing.** The API server sends a bookmark before it ends a watch, if there is something newer. If there was none, it is asked for its version: one
+//! whose store was restored from a backup takes up a watch from a version that it has yet to come to, and leaves out all changes until then.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -39,15 +42,14 @@ const BATCH: usize = 100;
 const SHORTEST_WATCH_SECONDS: u32 = 15;
 /// How much longer it may be, by chance, so that the kinds do not all come back at once.
 const MORE_SECONDS: f64 = 5.0;
-/// A watch that ends sooner, with nothing said, is not worth much: something between us and the API server cuts it.
+/// A watch that ends sooner is not worth much: the API server stops, or something on the way to it cuts what it does not know.
 const TOO_SOON: Duration = Duration::from_secs(1);
 /// The longest wait for an API server that is not there.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// The longest wait for what is refused or absent: rights may be given, kinds installed. Not at once, because an API server that has just
 /// started refuses what it will allow a second later.
 const RARELY: Duration = Duration::from_secs(300);
-/// Refused watches in a row after which everything is listed anew: where etcd was restored from a backup, the version that is known is of
-/// another history.
+/// Wrong questions in a row after which everything is listed anew: it may be the version that is wrong.
 const LIST_AFTER: u32 = 4;
 
 /// Puts an object into the index; the kind of its controller, if that is one that may not be watched yet.
@@ -117,7 +119,7 @@ where
         let (state, longest) = match failure {
             Failure::Gone => {
                 self.version = None;
-                let why = "the changes since then are no longer kept; all is listed anew";
+                let why = "the API server no longer has the changes since then; all is listed anew";
                 (behind(why.into()), LONGEST_WAIT)
             }
             // What was known before is not wrong because nobody may ask any more, but it grows old.
@@ -180,7 +182,8 @@ where
                 self.heard = Some(now);
                 self.version = page.metadata.resource_version;
                 shared.set(&self.kind, &Watch::Current);
-                return Ok(());
+                let no_version = || Failure::Unheard("a list without a version".into());
+                return self.version.is_some().then_some(()).ok_or_else(no_version);
             }
         }
     }
@@ -220,11 +223,27 @@ where
                 return Err(failure);
             }
         }
-        if is_silent && began.elapsed() < TOO_SOON {
+        if began.elapsed() < TOO_SOON {
             return Err(Failure::Unheard(
                 "the watch ended as soon as it had begun".into(),
             ));
         }
+        if is_silent {
+            self.same_history(version).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks what version the API server is at, after a watch without so much as a bookmark. Where its store was restored from a backup,
+    /// it is at an older one than we are; it then takes up our watch without a word, and says nothing until it has come to where we are.
+    async fn same_history(&mut self, version: &str) -> Result<(), Failure> {
+        let one = self.api.list(&ListParams::default().limit(1)).await?;
+        let current = one.metadata.resource_version.unwrap_or_default();
+        tracing::debug!(kind = self.kind.name(), version, current, "a silent watch");
+        if is_older(&current, version) {
+            return Err(Failure::Gone);
+        }
+        self.heard = Some(now_ms());
         Ok(())
     }
 
@@ -264,5 +283,25 @@ where
         for kind in controllers {
             super::owners::met(&self.shared, kind);
         }
+    }
+}
+
+/// Whether one version is older than another. They are numbers of one store.
+fn is_older(one: &str, other: &str) -> bool {
+    match (one.parse::<u64>(), other.parse::<u64>()) {
+        (Ok(one), Ok(other)) => one < other,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        assert!(is_older("99", "100"));
+        assert!(!is_older("100", "99") && !is_older("7", "7"));
+        assert!(!is_older("", "7") && !is_older("x", "7"), "nobody knows");
     }
 }
