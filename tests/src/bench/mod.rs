@@ -31,6 +31,7 @@ mod completeness;
 mod ingest;
 mod new_edge;
 mod readout;
+mod request_cost;
 mod request_response;
 mod scheduler;
 mod short_connections;
@@ -54,7 +55,7 @@ struct Measurement {
 }
 
 /// All of them, in the order of the table.
-const ALL: [Measurement; 12] = [
+const ALL: [Measurement; 13] = [
     Measurement {
         name: "bpf-connection",
         about: "BPF time of a TCP connection, both ends, from connect to close; of a per-packet counter, too",
@@ -74,6 +75,11 @@ const ALL: [Measurement; 12] = [
         name: "request-response",
         about: "requests a second on open connections, with the same ones",
         run: request_response::run,
+    },
+    Measurement {
+        name: "request-cost",
+        about: "what a request costs: no agent, Insight, its programs alone, no agent again, in pairs",
+        run: request_cost::run,
     },
     Measurement {
         name: "udp-ways",
