@@ -19,7 +19,7 @@ Each setting is taken from the flag, else the environment, else the file, else t
 The file is TOML; its keys are the flags' names with _ for -:
   aggregator = \"http://insight:7701\"
   interval = \"10s\"
-  max_flows = 65536
+  max_flows = 40960
 
 Examples:
   insight-agent run --aggregator http://127.0.0.1:7701 --node-name n1
@@ -74,7 +74,7 @@ pub enum Verb {
     #[command(after_help = DETACH_EXAMPLES)]
     Detach {
         /// The folder that `run` was given
-        #[arg(long, value_name = "FOLDER", env = "INSIGHT_PIN_DIR", default_value = DEFAULT_PIN_DIR)]
+        #[arg(long, value_name = "FOLDER", env = "INSIGHT_PIN_DIR", hide_env_values = true, default_value = DEFAULT_PIN_DIR)]
         pin_dir: PathBuf,
     },
     /// Say how a cgroup is named, and why.
@@ -108,7 +108,7 @@ pub struct RunArgs {
     /// Address of /metrics, /healthz, /readyz and /status [env: INSIGHT_LISTEN] [default: 127.0.0.1:7702]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
-    /// Room for flows in the kernel, 16 to 4194304 [env: INSIGHT_MAX_FLOWS] [default: 65536]
+    /// Room for flows in the kernel, 16 to 4194304 [env: INSIGHT_MAX_FLOWS] [default: 40960]
     #[arg(long, value_name = "N")]
     pub max_flows: Option<String>,
     /// How long a flow may be idle before its room in the kernel is used for others, 1s to 24h; earlier when three quarters of the room are
@@ -206,7 +206,7 @@ mod tests {
         }
         for expected in [
             "[default: 5s]",
-            "[default: 65536]",
+            "[default: 40960]",
             "[default: 127.0.0.1:7702]",
             "Examples:",
             "/readyz says whether this agent counts, and nothing of the aggregator",

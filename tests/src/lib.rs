@@ -31,6 +31,7 @@ pub mod product;
 pub mod puppet;
 pub mod reader;
 pub mod root;
+pub mod seccomp;
 pub mod traffic;
 pub mod vm;
 pub mod wait;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rustix::process::{Pid, Signal};
-use rustix::thread::LinkNameSpaceType;
+use rustix::thread::{CpuSet, LinkNameSpaceType, sched_getaffinity, sched_setaffinity};
 
 use crate::wait::pause;
 
@@ -44,6 +44,25 @@ pub fn put(command: &mut Command, place: Place) {
     unsafe {
         command.pre_exec(enter);
     }
+}
+
+/// Makes `command` start on one CPU, and stay there.
+pub fn pin(command: &mut Command, cpu: usize) {
+    let mut only = CpuSet::new();
+    only.set(cpu);
+    let stay = move || Ok(sched_setaffinity(None, &only)?);
+    // SAFETY: the closure makes one system call, on memory of its own.
+    unsafe {
+        command.pre_exec(stay);
+    }
+}
+
+/// The CPUs that this process may run on.
+pub fn cpus() -> Result<Vec<usize>> {
+    let set = sched_getaffinity(None).context("ask for the CPUs of this process")?;
+    Ok((0..CpuSet::MAX_CPU)
+        .filter(|cpu| set.is_set(*cpu))
+        .collect())
 }
 
 /// A running process with its standard input and output; killed and waited for when dropped.

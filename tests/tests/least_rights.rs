@@ -3,7 +3,9 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use insight_tests::datagrams;
 use insight_tests::load::client::Plan;
+use insight_tests::load::udp;
 use insight_tests::needs_root;
 use insight_tests::product::{Agent, Aggregator, program, run_once};
 use insight_tests::reader::{Counts, http};
@@ -77,6 +79,32 @@ fn two_capabilities(pods: &Pods) -> Result<()> {
         ..Counts::finished(&(done + open))
     };
     product.expect(pods, PORT, &counts)
+}
+
+#[test]
+fn three_capabilities_count_datagrams_exactly() -> Result<()> {
+    Pods::exact("three capabilities count datagrams exactly", |pods| {
+        let aggregator = Aggregator::start()?;
+        let starter = confined(",+bpf,+perfmon,+net_admin");
+        let starter: Vec<&str> = READ_ONLY
+            .into_iter()
+            .chain(starter.iter().map(String::as_str))
+            .collect();
+        let mut agent = Agent::started_by(&starter, &aggregator, NODE, &pods.root, "300ms")?;
+        agent.daemon.kill()?;
+        agent.daemon.add_args(&["--udp", "bytes"]);
+        agent.restart()?;
+        let path = format!("/proc/{}/status", agent.daemon.pid()?);
+        let rights = std::fs::read_to_string(&path)?;
+        // Bits 12, 38 and 39.
+        ensure!(rights.contains("\nCapEff:\t000000c000001000\n"), "{rights}");
+        let product = Product::of(aggregator, agent)?;
+        let to = at(pods.server.addresses.v4, PORT);
+        let listen = format!("[::]:{PORT}");
+        let _serving = datagrams::serve(&pods.server, &["--listen", &listen])?;
+        let tally = datagrams::run(&pods.client, &udp::Plan::new(to, 20, 100, 200))?;
+        datagrams::expect(pods, &product, PORT, &datagrams::Counts::of(&tally))
+    })
 }
 
 #[test]

@@ -51,7 +51,7 @@ struct Number(String);
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "expected a whole number, for example 65536")]
+        #[serde(untagged, expecting = "expected a whole number, for example 40960")]
         enum Either {
             Number(i64),
             Text(String),

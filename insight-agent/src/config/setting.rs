@@ -94,7 +94,7 @@ impl Setting {
             Self::NodeName | Self::CgroupRoot => "",
             Self::Interval => "5s",
             Self::Listen => "127.0.0.1:7702",
-            Self::MaxFlows => "65536",
+            Self::MaxFlows => "40960",
             Self::FlowIdle => "10m",
             Self::PrefixV4 => "24",
             Self::PrefixV6 => "48",

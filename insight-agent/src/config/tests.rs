@@ -75,7 +75,7 @@ fn defaults() {
         },
         interval: Duration::from_secs(5),
         listen: "127.0.0.1:7702".parse().unwrap(),
-        max_flows: 65536,
+        max_flows: 40960,
         flow_idle: Duration::from_secs(600),
         prefixes: (24, 48),
         udp: Udp::Edges,

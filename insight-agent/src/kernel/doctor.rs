@@ -86,13 +86,13 @@ impl Diagnosis {
     pub fn text(&self) -> String {
         use std::fmt::Write as _;
         let mut text = format!(
-            "kernel        {}\nBTF           {}{}\n",
+            "kernel         {}\nBTF            {}{}\n",
             self.kernel,
             self.btf.display(),
             if self.has_btf { "" } else { " cannot be read" }
         );
         for (name, has) in &self.capabilities {
-            let _ = writeln!(text, "{name:<13} {}", if *has { "yes" } else { "no" });
+            let _ = writeln!(text, "{name:<14} {}", if *has { "yes" } else { "no" });
         }
         for probe in &self.probes {
             let verdict = if probe.attached {
@@ -102,13 +102,13 @@ impl Diagnosis {
             };
             let _ = writeln!(
                 text,
-                "\n{:<9} {verdict} ({}, since Linux {})",
+                "\n{:<14} {verdict} ({}, since Linux {})",
                 probe.name, probe.hook, probe.since
             );
             if let Some(reason) = &probe.reason {
                 let _ = writeln!(
                     text,
-                    "          why:     {reason}\n          lost:    {}\n          instead: {}",
+                    "               why:     {reason}\n               lost:    {}\n               instead: {}",
                     probe.lost, probe.instead
                 );
             }
@@ -121,7 +121,7 @@ impl Diagnosis {
             };
             let _ = writeln!(
                 text,
-                "\n{:<9} {verdict} ({}, since Linux {})",
+                "\n{:<14} {verdict} ({}, since Linux {})",
                 form.name,
                 form.needs,
                 form.kernels()
@@ -129,7 +129,7 @@ impl Diagnosis {
             if !form.present {
                 let _ = writeln!(
                     text,
-                    "          lost:    {}\n          instead: {}",
+                    "               lost:    {}\n               instead: {}",
                     form.lost, form.instead
                 );
             }

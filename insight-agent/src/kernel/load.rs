@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use aya::maps::{Array, HashMap, Map, MapData, RingBuf};
 use aya::{Btf, Ebpf, EbpfLoader, Endianness};
 use insight_ebpf::abi::{
@@ -20,7 +20,7 @@ use super::threads::{self, Charges};
 use super::turns::Turns;
 use super::udp::{Udp, monotonic_ns};
 use super::wire::Wire;
-use super::{Births, Doorbell, Probe, btf, fields, object, pins, system};
+use super::{Births, Doorbell, Probe, btf, capabilities, fields, object, pins, probes, system};
 
 /// How long after the first readout sockets without a file go on closing unread: longer than a delayed ACK (40 ms, 200 ms at
 /// most: `TCP_DELACK_MAX`), which holds a socket that its program has closed.
@@ -114,6 +114,8 @@ impl Kernel {
         }
         let (offsets, settings) = (Wire(offsets), Wire(settings));
         let (task_offsets, waits_since) = (Wire(tasks.offsets), threads::now());
+        // For agents to come; without pins there are none.
+        let kept = options.pins.as_ref().map_or(1, |_| options.max_flows);
         loader
             .btf(Some(&btf))
             .override_global("OFFSETS", &offsets, true)
@@ -121,8 +123,8 @@ impl Kernel {
             .override_global("TASKS", &task_offsets, true)
             .override_global("WAITS_SINCE", &waits_since, true)
             .map_max_entries("FLOWS", options.max_flows)
-            .map_max_entries("WATERMARKS", options.max_flows)
-            .map_max_entries("BASELINE", options.max_flows)
+            .map_max_entries("WATERMARKS", kept)
+            .map_max_entries("BASELINE", kept)
             // As many flows, most of which have none.
             .map_max_entries("DIALED", options.max_flows)
             .map_max_entries("TURNS", turns.places())
@@ -136,9 +138,11 @@ impl Kernel {
             // Its buckets alone take 2 MiB.
             loader.map_max_entries("THREADS", 1);
         }
-        let ebpf = loader
-            .load(object)
-            .context("make the kernel maps; the agent needs root, or CAP_BPF and CAP_PERFMON")?;
+        let ebpf = loader.load(object).map_err(|error| {
+            let error = anyhow::Error::from(error).context("make the kernel maps");
+            let missing = capabilities::missing(capabilities::PROGRAMS);
+            anyhow!(probes::explain(&format!("{error:#}"), &missing))
+        })?;
         let mut kernel = Self {
             ebpf,
             readout: None,

@@ -264,7 +264,7 @@ impl Probe {
 }
 
 /// Adds to the kernel's terse refusals what they mean.
-fn explain(error: &str, missing: &[&str]) -> String {
+pub(super) fn explain(error: &str, missing: &[&str]) -> String {
     let is_refused = ["Operation not permitted", "EPERM", "prohibited for !root"]
         .iter()
         .any(|words| error.contains(words));

@@ -13,6 +13,7 @@ use super::stats::median;
 use super::traffic::Load;
 use super::world::World;
 use super::{cpu, fdinfo::Objects, progress};
+use crate::pins::BpfFs;
 use crate::product::{Agent, Aggregator};
 use crate::reader::metrics::sample;
 use crate::wait::pause;
@@ -43,7 +44,8 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
 fn under(sockets: u64, rate: f64, time: Duration) -> Result<Vec<Row>> {
     let aggregator = Aggregator::start()?;
     let world = World::new()?;
-    let agent = world.agent(&aggregator)?;
+    let pins = BpfFs::new()?;
+    let agent = world.agent_pinned(&aggregator, &pins.folder())?;
     // Each connection is two sockets.
     let mut crowds = crowd::open(&world, sockets / 2)?;
     progress(format!("{sockets} sockets are open"));

@@ -32,6 +32,7 @@ mod ingest;
 mod names;
 mod new_edge;
 mod readout;
+mod request_cost;
 mod request_response;
 mod scheduler;
 mod short_connections;
@@ -75,6 +76,11 @@ const ALL: [Measurement; 13] = [
         name: "request-response",
         about: "requests a second on open connections, with the same ones",
         run: request_response::run,
+    },
+    Measurement {
+        name: "request-cost",
+        about: "what a request costs: no agent, Insight, its programs alone, no agent again, in pairs",
+        run: request_cost::run,
     },
     Measurement {
         name: "udp-ways",

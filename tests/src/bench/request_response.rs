@@ -37,7 +37,7 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
     .run()
 }
 
-/// So many requests on each connection.
+/// So many requests on each connection, each client on one CPU with its server.
 pub(super) fn requests(requests: u64) -> Load {
     Load {
         connections: CONNECTIONS,
@@ -45,6 +45,7 @@ pub(super) fn requests(requests: u64) -> Load {
         bytes: 64,
         concurrency: CONNECTIONS as usize,
         rate: 0.0,
+        pinned: true,
     }
 }
 

@@ -8,6 +8,8 @@ pub(super) struct Scale {
     pub(super) rounds: usize,
     /// Rounds in which each contender has a bout.
     pub(super) bouts: usize,
+    /// Rounds of the measurement that has to see one percent.
+    pub(super) pairs: usize,
     /// How long such a bout should take. Longer than the contenders' interval, so that their work of an interval is in it.
     pub(super) bout: Duration,
     /// Connections of one run.
@@ -34,6 +36,7 @@ impl Scale {
             false => Self {
                 rounds: 10,
                 bouts: 9,
+                pairs: 30,
                 bout: Duration::from_secs(6),
                 connections: 20_000,
                 messages: 100_000,
@@ -47,6 +50,7 @@ impl Scale {
             true => Self {
                 rounds: 3,
                 bouts: 3,
+                pairs: 9,
                 bout: Duration::from_secs(2),
                 connections: 10_000,
                 messages: 20_000,

@@ -8,8 +8,9 @@ use anyhow::{Context, Result, ensure};
 use super::world::World;
 use crate::load::client::Plan;
 use crate::load::tally::Tally;
-use crate::process::Process;
-use crate::traffic::{at, serve, start_client};
+use crate::pod::Pod;
+use crate::process::{Process, cpus, pin};
+use crate::traffic::{at, load};
 
 /// Clients of a run, each with a server of its own. More than one keeps two cores busy; and no server port gets more
 /// connections than clients have ports.
@@ -31,6 +32,9 @@ pub(super) struct Load {
     pub(super) concurrency: usize,
     /// Connections a second; 0 for as many as go.
     pub(super) rate: f64,
+    /// Whether each client shares one CPU with its server. Then no request waits for another CPU to wake up, and where the scheduler puts
+    /// the programs makes no difference between two runs.
+    pub(super) pinned: bool,
 }
 
 impl Load {
@@ -42,6 +46,7 @@ impl Load {
             bytes: 1024,
             concurrency: usize::from(LANES),
             rate: 0.0,
+            pinned: false,
         }
     }
 
@@ -49,18 +54,25 @@ impl Load {
     pub(super) fn start(self, world: &World) -> Result<Running> {
         let lanes = u64::from(LANES);
         let ports = world.ports(LANES)?;
-        let servers = ports
-            .clone()
-            .map(|port| serve(&world.server, port))
+        let cpus = if self.pinned { cpus()? } else { Vec::new() };
+        let cpu = |lane: u16| cpus.get(usize::from(lane) % cpus.len().max(1)).copied();
+        let servers = (0..)
+            .zip(ports.clone())
+            .map(|(lane, port)| {
+                let listen = format!("[::]:{port}");
+                let mut server = start(&world.server, &["server", "--listen", &listen], cpu(lane))?;
+                server.line(PATIENCE)?;
+                Ok(server)
+            })
             .collect::<Result<Vec<_>>>()?;
         let started = Instant::now();
         let clients = (0..)
             .zip(ports.clone())
-            .map(|(lane, port)| {
+            .map(|(lane, port): (u16, u16)| {
                 let to = at(world.server.addresses.v4, port);
                 // The first ones take what does not divide.
-                let connections =
-                    self.connections / lanes + u64::from(lane < self.connections % lanes);
+                let connections = self.connections / lanes
+                    + u64::from(u64::from(lane) < self.connections % lanes);
                 let plan = Plan {
                     requests: self.requests,
                     concurrency: NonZeroUsize::new(self.concurrency / usize::from(LANES))
@@ -68,7 +80,7 @@ impl Load {
                     rate: self.rate / f64::from(LANES),
                     ..Plan::new(to, connections, self.bytes, self.bytes)
                 };
-                start_client(&world.client, &plan)
+                start(&world.client, &plan.to_args(), cpu(lane))
             })
             .collect::<Result<Vec<_>>>()?;
         let expected = match self.rate > 0.0 {
@@ -89,6 +101,15 @@ impl Load {
     pub(super) fn run(self, world: &World) -> Result<Done> {
         self.start(world)?.finish()
     }
+}
+
+/// Starts `insight-load` in a pod, on a CPU if one is said.
+fn start<S: AsRef<str>>(pod: &Pod, args: &[S], cpu: Option<usize>) -> Result<Process> {
+    let mut command = load(args)?;
+    if let Some(cpu) = cpu {
+        pin(&mut command, cpu);
+    }
+    pod.spawn("insight-load", command)
 }
 
 /// Traffic that is on its way; ends with this.

@@ -1,6 +1,7 @@
 //! Two pods on one network, fit for many connections.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -64,6 +65,11 @@ impl World {
     /// Starts an agent that counts both pods.
     pub(super) fn agent(&self, aggregator: &Aggregator) -> Result<Agent> {
         self.agent_every(INTERVAL, aggregator)
+    }
+
+    /// Starts one that pins what it counts below a folder, as it does by default.
+    pub(super) fn agent_pinned(&self, aggregator: &Aggregator, folder: &Path) -> Result<Agent> {
+        Agent::pinned_every(aggregator, "bench", &self.root, INTERVAL, folder, &[])
     }
 
     /// Starts one with another interval.

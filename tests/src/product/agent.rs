@@ -94,8 +94,20 @@ impl Agent {
         folder: &Path,
         flags: &[&str],
     ) -> Result<Self> {
+        Self::pinned_every(aggregator, node, root, "500ms", folder, flags)
+    }
+
+    /// The same with another interval.
+    pub fn pinned_every(
+        aggregator: &Aggregator,
+        node: &str,
+        root: &CgroupRoot,
+        interval: &str,
+        folder: &Path,
+        flags: &[&str],
+    ) -> Result<Self> {
         let http_port = free_port()?;
-        let mut args = run_args(aggregator, node, root, "500ms", http_port);
+        let mut args = run_args(aggregator, node, root, interval, http_port);
         args.extend(["--pin-dir".to_owned(), folder.display().to_string()]);
         args.extend(flags.iter().map(|flag| (*flag).to_owned()));
         Self::start_from(&[], args, http_port)

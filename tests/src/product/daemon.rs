@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::process::{Place, end_child, put, signal_child, wait_child};
 use crate::reader::http::get_from;
+use crate::seccomp::Profile;
 use crate::wait::{PATIENCE, eventually};
 
 /// How long a program may take to stop after SIGTERM.
@@ -29,6 +30,7 @@ pub struct Daemon {
     starter: Vec<String>,
     args: Vec<String>,
     env: Vec<(&'static str, &'static str)>,
+    profile: Option<Profile>,
     http: SocketAddr,
     child: Option<Child>,
     // Holds the log, which a restart continues.
@@ -44,6 +46,7 @@ impl Daemon {
             starter: Vec::new(),
             args,
             env: Vec::new(),
+            profile: None,
             http: (Ipv4Addr::LOCALHOST, http_port).into(),
             child: None,
             folder: TempDir::with_prefix(format!("{name}-"))?,
@@ -75,6 +78,11 @@ impl Daemon {
         self.args.extend(args.iter().map(|arg| (*arg).to_owned()));
     }
 
+    /// Starts it under a seccomp profile from its next start on.
+    pub fn set_profile(&mut self, profile: Profile) {
+        self.profile = Some(profile);
+    }
+
     /// Starts it.
     pub fn start(&mut self) -> Result<()> {
         ensure!(self.child.is_none(), "{} already runs", self.name);
@@ -97,6 +105,9 @@ impl Daemon {
             .stdout(log.try_clone()?)
             .stderr(log);
         put(&mut command, Place::default());
+        if let Some(profile) = &self.profile {
+            profile.clone().confine(&mut command);
+        }
         let child = command
             .spawn()
             .with_context(|| format!("start {command:?}"))?;
