@@ -65,14 +65,37 @@ fn probe_it() -> Result<()> {
         eprintln!("== {level}");
         for edge in edges(&reader.graph(&format!("level={level}"))?)? {
             let view = |view: &Value| {
-                if view.is_null() { "-".to_owned() } else {
-                format!("{}/{}/{} {}", view["connections_opened"], view["connections_closed"], view["connections_failed"], view["bytes_sent"]) }
+                if view.is_null() {
+                    "-".to_owned()
+                } else {
+                    format!(
+                        "{}/{}/{} {}",
+                        view["connections_opened"],
+                        view["connections_closed"],
+                        view["connections_failed"],
+                        view["bytes_sent"]
+                    )
+                }
             };
-            eprintln!("{} > {} :{} {:?} c {} s {}", edge.client, edge.server, edge.port, edge.services, view(&edge.client_view), view(&edge.server_view));
+            eprintln!(
+                "{} > {} :{} {:?} c {} s {}",
+                edge.client,
+                edge.server,
+                edge.port,
+                edge.services,
+                view(&edge.client_view),
+                view(&edge.server_view)
+            );
         }
     }
-    std::fs::write("/tmp/guest-graph.json", reader.graph("level=workload")?.to_string())?;
-    std::fs::write("/tmp/guest-metrics.txt", insight_tests::reader::http::get_ok(aggregator.http_port, "/metrics")?)?;
+    std::fs::write(
+        "/tmp/guest-graph.json",
+        reader.graph("level=workload")?.to_string(),
+    )?;
+    std::fs::write(
+        "/tmp/guest-metrics.txt",
+        insight_tests::reader::http::get_ok(aggregator.http_port, "/metrics")?,
+    )?;
     eprintln!("{}", aggregator.daemon.log());
     Ok(())
 }

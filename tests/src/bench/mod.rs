@@ -28,6 +28,7 @@ mod agent_load;
 mod bpf_connection;
 mod bpf_message;
 mod completeness;
+mod graph;
 mod ingest;
 mod names;
 mod new_edge;
@@ -56,7 +57,7 @@ struct Measurement {
 }
 
 /// All of them, in the order of the table.
-const ALL: [Measurement; 13] = [
+const ALL: [Measurement; 15] = [
     Measurement {
         name: "bpf-connection",
         about: "BPF time of a TCP connection, both ends, from connect to close; of a per-packet counter, too",
@@ -121,6 +122,11 @@ const ALL: [Measurement; 13] = [
         name: "names",
         about: "memory and speed of the index of 100,000 pods, and of the graph of 1,000,000 edges between them",
         run: names::run,
+    },
+    Measurement {
+        name: "graph",
+        about: "time of a graph of 50,000 edges, and until a hundred subscribers hear of a change",
+        run: graph::run,
     },
     Measurement {
         name: "new-edge",

@@ -26,6 +26,12 @@ pub(super) struct Scale {
     pub(super) batches: u64,
     /// New edges.
     pub(super) edges: u16,
+    /// Agents whose edges are a large graph, 2,500 each.
+    pub(super) agents: u64,
+    /// Times that it is asked for.
+    pub(super) asked: usize,
+    /// Changes that subscribers are told of.
+    pub(super) changes: u16,
     /// Pods of a large cluster.
     pub(super) pods: u64,
 }
@@ -46,6 +52,9 @@ impl Scale {
                 batches: 50,
                 edges: 150,
                 pods: 100_000,
+                agents: 20,
+                asked: 100,
+                changes: 50,
             },
             true => Self {
                 rounds: 3,
@@ -60,6 +69,9 @@ impl Scale {
                 batches: 50,
                 edges: 30,
                 pods: 20_000,
+                agents: 20,
+                asked: 10,
+                changes: 10,
             },
         }
     }

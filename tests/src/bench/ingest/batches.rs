@@ -12,14 +12,14 @@ const INTERVAL_MS: i64 = 5_000;
 const CONTAINERS: u16 = 100;
 
 /// An agent and all that it will report.
-pub(super) struct Agent {
+pub(in crate::bench) struct Agent {
     pub(super) hello: Hello,
     pub(super) batches: Vec<Batch>,
 }
 
 /// Batches of successive intervals, the last of which ends at `end` (Unix milliseconds): the same edges in each, with other
 /// counts.
-pub(super) fn of_agent(number: u16, batches: u64, records: u64, end: i64) -> Agent {
+pub(in crate::bench) fn of_agent(number: u16, batches: u64, records: u64, end: i64) -> Agent {
     let hello = hello(&format!("bench-{number}"), 1);
     let mut random = Random::new(u64::from(number) + 1);
     let batches = (1..=batches)

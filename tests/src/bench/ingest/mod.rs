@@ -1,7 +1,7 @@
 //! Flow records that the aggregator receives, decodes, names, merges and makes durable.
 
-mod batches;
-mod senders;
+pub(super) mod batches;
+pub(super) mod senders;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -20,7 +20,7 @@ use crate::fake_agent::{batch_message, hello_message};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sends everything, and waits until all of it is durable.
-pub(super) fn send(url: &str, agents: Vec<Agent>) -> Result<()> {
+pub(in crate::bench) fn send(url: &str, agents: Vec<Agent>) -> Result<()> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -63,7 +63,10 @@ pub fn frontend(mut flags: Flags) -> Result<()> {
         for stream in listener.incoming() {
             let redis = &redis;
             scope.spawn(move || {
-                if let Err(error) = stream.map_err(Into::into).and_then(|one| redis.answer(&one)) {
+                if let Err(error) = stream
+                    .map_err(Into::into)
+                    .and_then(|one| redis.answer(&one))
+                {
                     println!("{}", json!({ "error": format!("{error:#}") }));
                 }
             });
@@ -78,7 +81,11 @@ impl Redis {
         let mut lines = BufReader::new(stream).lines();
         let line = lines.next().context("no request")??;
         // The rest of its head, which would make a reset of our close.
-        while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+        while lines
+            .next()
+            .transpose()?
+            .is_some_and(|line| !line.is_empty())
+        {}
         if line.starts_with("GET /visit ") {
             println!("{}", self.visit()?);
         }

@@ -24,7 +24,10 @@ pub fn visitor(mut flags: Flags) -> Result<()> {
         let due = Duration::from_secs_f64(number as f64 / rate);
         pause(due.saturating_sub(start.elapsed()));
         let answer = ask(&to, REQUEST, |_| false).with_context(|| format!("visit {number}"))?;
-        ensure!(answer.starts_with(b"HTTP/1.0 200 "), "no guestbook: {answer:?}");
+        ensure!(
+            answer.starts_with(b"HTTP/1.0 200 "),
+            "no guestbook: {answer:?}"
+        );
         tally += Tally {
             connections: 1,
             failed: 0,
