@@ -60,10 +60,38 @@ impl Names {
         let follower = format!("redis-follower:{FOLLOWER}");
         let visits = visitors.connections;
         BTreeMap::from([
-            edge(&self.visitor, &self.frontend, FRONTEND, "frontend:80".into(), visits, 0),
-            edge(&self.frontend, &self.leader, LEADER, leader(), frontends.leader, 0),
-            edge(&self.frontend, &self.follower, FOLLOWER, follower, frontends.followers, 0),
-            edge(&self.follower, &self.leader, LEADER, leader(), truth.followings, truth.followings),
+            edge(
+                &self.visitor,
+                &self.frontend,
+                FRONTEND,
+                "frontend:80".into(),
+                visits,
+                0,
+            ),
+            edge(
+                &self.frontend,
+                &self.leader,
+                LEADER,
+                leader(),
+                frontends.leader,
+                0,
+            ),
+            edge(
+                &self.frontend,
+                &self.follower,
+                FOLLOWER,
+                follower,
+                frontends.followers,
+                0,
+            ),
+            edge(
+                &self.follower,
+                &self.leader,
+                LEADER,
+                leader(),
+                truth.followings,
+                truth.followings,
+            ),
         ])
     }
 }
@@ -89,7 +117,10 @@ impl<'a> Scene<'a> {
         let guestbook = Guestbook::start(&namespace)?;
         guestbook.visit(VISITS, RATE)?;
         let truth = guestbook.truth(VISITS)?;
-        ensure!(truth.frontends.visits == truth.visitors.connections, "{truth:?}");
+        ensure!(
+            truth.frontends.visits == truth.visitors.connections,
+            "{truth:?}"
+        );
         Ok(Self {
             cluster,
             namespace,
@@ -130,19 +161,28 @@ impl<'a> Scene<'a> {
                 ensure!(edge.dialed_services == [dialed], "{edge:?}");
                 for view in [&edge.client_view, &edge.server_view] {
                     let view = view.context("a view is missing")?;
-                    let found = (view.connections_opened, view.connections_closed, view.active);
+                    let found = (
+                        view.connections_opened,
+                        view.connections_closed,
+                        view.active,
+                    );
                     ensure!(found == (count, count - open, open), "{edge:?}");
                     ensure!(view.connections_failed == 0, "{edge:?}");
                 }
                 agree(edge)?;
             } else if (edge.server.as_str(), port) == (COREDNS, DNS) {
-                ensure!(edge.dialed_services == ["kube-system/kube-dns:53"], "{edge:?}");
+                ensure!(
+                    edge.dialed_services == ["kube-system/kube-dns:53"],
+                    "{edge:?}"
+                );
                 asking.insert(edge.client.clone());
             } else if servers.contains(&(edge.server.clone(), port)) {
                 // Each node's kubelet is among its own processes.
-                let node = self.cluster.nodes.iter().find(|node| {
-                    edge.client.starts_with(&format!("cgroup:{}/", node.name))
-                });
+                let node = self
+                    .cluster
+                    .nodes
+                    .iter()
+                    .find(|node| edge.client.starts_with(&format!("cgroup:{}/", node.name)));
                 let node = node.with_context(|| format!("no such edge: {edge:?}"))?;
                 agree(edge)?;
                 probed.insert((edge.server.clone(), node.name.clone()));
@@ -176,7 +216,10 @@ impl<'a> Scene<'a> {
             }
         }
         // A frontend and a follower on its node, and on the other.
-        ensure!(across == BTreeMap::from([(false, 2), (true, 2)]), "{graph:?}");
+        ensure!(
+            across == BTreeMap::from([(false, 2), (true, 2)]),
+            "{graph:?}"
+        );
         Ok(())
     }
 }
@@ -185,12 +228,19 @@ impl<'a> Scene<'a> {
 fn agree(edge: &v1::Edge) -> Result<()> {
     let counts = |view: &Option<v1::EdgeView>| {
         view.map(|view| {
-            let opened = (view.connections_opened, view.connections_closed, view.active);
+            let opened = (
+                view.connections_opened,
+                view.connections_closed,
+                view.active,
+            );
             (opened, view.bytes_sent, view.bytes_received)
         })
     };
     let (client, server) = (counts(&edge.client_view), counts(&edge.server_view));
-    ensure!(client.is_some() && client == server, "the views differ: {edge:?}");
+    ensure!(
+        client.is_some() && client == server,
+        "the views differ: {edge:?}"
+    );
     Ok(())
 }
 
@@ -244,7 +294,10 @@ fn all_are_named(cluster: &Cluster, reader: &Reader) -> Result<()> {
 fn sums(graph: &v1::Graph) -> [u64; 5] {
     let mut sums = [0; 5];
     for edge in &graph.edges {
-        let (client, server) = (edge.client_view.unwrap_or_default(), edge.server_view.unwrap_or_default());
+        let (client, server) = (
+            edge.client_view.unwrap_or_default(),
+            edge.server_view.unwrap_or_default(),
+        );
         let counts: [fn(&v1::EdgeView) -> u64; 5] = [
             |view| view.connections_opened,
             |view| view.connections_closed,
@@ -276,7 +329,15 @@ fn levels(scene: &Scene, reader: &Reader, from: i64) -> Result<()> {
             ..at_level(level)
         })
     };
-    let levels = ["container", "pod", "workload", "service", "namespace", "node", "zone"];
+    let levels = [
+        "container",
+        "pod",
+        "workload",
+        "service",
+        "namespace",
+        "node",
+        "zone",
+    ];
     let expected = sums(&at("workload")?);
     let least = scene.truth.visitors.connections + scene.truth.frontends.followers;
     ensure!(expected[0] > least, "{expected:?}");
@@ -284,7 +345,10 @@ fn levels(scene: &Scene, reader: &Reader, from: i64) -> Result<()> {
         let graph = at(level)?;
         let found = sums(&graph);
         eprintln!("{level:10} {:3} edges {found:?}", graph.edges.len());
-        ensure!(found == expected, "{level}: {found:?}, but workload: {expected:?}");
+        ensure!(
+            found == expected,
+            "{level}: {found:?}, but workload: {expected:?}"
+        );
     }
     Ok(())
 }
@@ -293,7 +357,9 @@ fn round(cluster: &Cluster) -> Result<()> {
     let begin = Timestamp::now().as_second();
     let scene = Scene::new(cluster)?;
     let reader = scene.aggregator.reader()?;
-    eventually(PATIENCE, "the guestbook's edges", || scene.workloads(&reader))?;
+    eventually(PATIENCE, "the guestbook's edges", || {
+        scene.workloads(&reader)
+    })?;
     eventually(PATIENCE, "both views of two nodes", || scene.pods(&reader))?;
     all_are_named(cluster, &reader)?;
     levels(&scene, &reader, begin)?;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rustix::time::{ClockId, clock_gettime};
 
 use super::crowd::Crowd;
 use super::progress;
@@ -12,6 +11,7 @@ use super::row::{Budget, Row};
 use super::scale::Scale;
 use super::stats::{median, percentile};
 use super::world::World;
+use crate::load::arrival::now_ns;
 use crate::product::Aggregator;
 use crate::reader::Known;
 use crate::wait::pause;
@@ -45,7 +45,7 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
         let connected = crowd.open(&(port..port + 1))?;
         let told = subscription.wait_for(PATIENCE, "a new edge", |known| {
             has_edge(known, &from, &to, port).with_context(|| format!("no edge to port {port}"))?;
-            monotonic_ns()
+            now_ns()
         })?;
         times.push(told.saturating_sub(connected) as f64 / 1e6);
         if times.len().is_multiple_of(25) {
@@ -82,13 +82,6 @@ fn has_edge(known: &Known, client: &str, server: &str, port: u16) -> Option<()> 
         .then_some(())
 }
 
-/// Now, by the clock that all processes of a machine share.
-pub(super) fn monotonic_ns() -> Result<u64> {
-    let now = clock_gettime(ClockId::Monotonic);
-    let (seconds, nanos) = (u64::try_from(now.tv_sec)?, u64::try_from(now.tv_nsec)?);
-    Ok(seconds * 1_000_000_000 + nanos)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,10 +95,5 @@ mod tests {
         assert_eq!((cells[1].as_str(), cells[4].as_str()), ("400.0", "over"));
         assert_eq!(rows[1].cells()[1], "10.0");
         assert!(super::rows(&[]).is_err());
-    }
-
-    #[test]
-    fn the_clock_goes_on() {
-        assert!(monotonic_ns().unwrap() <= monotonic_ns().unwrap());
     }
 }

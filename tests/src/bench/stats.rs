@@ -1,7 +1,7 @@
 //! Order statistics.
 
 /// The smallest value that is not below `share` of them (nearest rank); `None` without values.
-pub(super) fn percentile(values: &[f64], share: f64) -> Option<f64> {
+pub(crate) fn percentile(values: &[f64], share: f64) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let rank = (share * sorted.len() as f64).ceil() as usize;

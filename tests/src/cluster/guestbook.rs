@@ -1,10 +1,8 @@
 //! The guestbook of Kubernetes' examples: visitors, a frontend, a redis leader and its followers, each of two on both nodes.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, ensure};
 
-use super::{Namespace, image};
+use super::{Namespace, image, packages};
 use crate::load::guestbook::Done;
 use crate::load::tally::Tally;
 use crate::wait::{PATIENCE, eventually};
@@ -18,8 +16,7 @@ pub const FOLLOWER: u16 = 7078;
 
 const LOAD_IMAGE: &str = "insight-load:guestbook";
 const REDIS_IMAGE: &str = "redis:guestbook";
-/// Debian's package redis-tools has all of redis in one program, which looks at its own name.
-const REDIS: &str = "/usr/bin/redis-check-rdb";
+const REDIS: &str = "/usr/bin/redis-server";
 
 /// A running guestbook, which ends with its namespace.
 pub struct Guestbook<'a> {
@@ -41,7 +38,7 @@ impl<'a> Guestbook<'a> {
     /// Starts redis and the frontend, and waits until both followers follow and all are ready.
     pub fn start(namespace: &'a Namespace<'a>) -> Result<Self> {
         image::of_program(LOAD_IMAGE, "insight-load")?;
-        image::of_file(REDIS_IMAGE, Path::new(REDIS), "redis-server")?;
+        packages::image_of(REDIS_IMAGE, "redis-server", &[REDIS])?;
         namespace.apply(&leader())?;
         let guestbook = Self { namespace };
         // A follower that does not find the leader at once would try again, how often nobody says.
@@ -164,7 +161,7 @@ fn workload(kind: &str, name: &str, replicas: u32, template: &str) -> String {
 fn redis(app: &str, port: u16, more: &[&str]) -> String {
     let port_text = port.to_string();
     let own = [
-        "/redis-server",
+        REDIS,
         "--port",
         &port_text,
         "--protected-mode",

@@ -22,14 +22,10 @@ pub fn of_folder(name: &str, folder: &Path, command: &[&str]) -> Result<()> {
 
 /// Gives all nodes an image that runs a program of this workspace, which it holds as `/NAME` with the libraries that it loads.
 pub fn of_program(image: &str, name: &str) -> Result<()> {
-    of_file(image, &program(name)?, name)
-}
-
-/// The same of a program of this machine.
-pub fn of_file(image: &str, program: &Path, name: &str) -> Result<()> {
+    let program = program(name)?;
     let root = TempDir::with_prefix("insight-image-")?;
-    copy(program, &root.path().join(name))?;
-    for library in libraries(program)? {
+    copy(&program, &root.path().join(name))?;
+    for library in libraries(&program)? {
         let below = library.strip_prefix("/")?;
         copy(&library, &root.path().join(below))?;
     }

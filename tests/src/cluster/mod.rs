@@ -9,6 +9,7 @@ pub mod daemon_set;
 pub mod guestbook;
 pub mod image;
 mod namespace;
+pub mod new_pod;
 mod node;
 pub mod packages;
 

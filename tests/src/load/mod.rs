@@ -5,6 +5,7 @@
 //! on timing.
 
 pub mod args;
+pub mod arrival;
 pub mod breed;
 pub mod client;
 pub mod compete;
@@ -58,6 +59,8 @@ insight-load: TCP and UDP traffic of which every byte is known
             a line for each visit says to whom it connected
   visitor   --to HOST:PORT --visits N --rate PER_SECOND
             visits a frontend, prints what it did, and stays
+  arrival   --to ADDR:PORT
+            connects once, prints when, and keeps the connection open
   puppet    does what each line of standard input says, and answers it with a line; addresses are IP:PORT
               listen NAME AT [shared] [mptcp]; accept LISTENER NAME; bind NAME AT [shared] [mptcp]
               connect NAME TO [shared] [mptcp]; start NAME TO; established NAME; dial NAME TO BYTES
@@ -97,6 +100,7 @@ pub fn run(args: impl IntoIterator<Item = String>) -> Result<()> {
         "udp-client" => udp::client(&udp::Plan::from_flags(&mut flags)?),
         "dns-server" => dns::server(flags),
         "dns-client" => dns::client(flags),
+        "arrival" => arrival::run(flags),
         "frontend" => guestbook::frontend(flags),
         "visitor" => guestbook::visitor(flags),
         "puppet" => {

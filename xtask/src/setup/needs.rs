@@ -192,14 +192,6 @@ const OPENSSL: Need = Need {
     source: Source::Apt("openssl"),
 };
 
-/// A real server for the pods of the tests.
-const REDIS: Need = Need {
-    name: "redis-tools",
-    why: "pods of the tests run redis; this package has its program and starts no service here",
-    sign: Sign::Answers(&["redis-cli", "--version"]),
-    source: Source::Apt("redis-tools"),
-};
-
 /// For the BPF object.
 pub(crate) const BPF: &[&Need] = &[&RUST_SRC, &BPF_LINKER];
 /// For the lint tier.
@@ -221,7 +213,6 @@ pub(crate) const CLUSTER: &[&Need] = &[
     &BUSYBOX,
     &IPROUTE2,
     &OPENSSL,
-    &REDIS,
 ];
 /// For everything.
 pub(crate) const ALL: &[&Need] = &[
@@ -240,5 +231,4 @@ pub(crate) const ALL: &[&Need] = &[
     &RUNC,
     &CNI,
     &OPENSSL,
-    &REDIS,
 ];

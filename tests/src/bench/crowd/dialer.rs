@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use anyhow::{Context, Result, bail};
 
-use crate::bench::new_edge::monotonic_ns;
 use crate::load::args::Flags;
+use crate::load::arrival::now_ns;
 
 /// A line of standard input.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,11 +26,11 @@ pub(super) fn run(flags: &mut Flags) -> Result<()> {
     for line in io::stdin().lines() {
         let answer = match parse(&line?)? {
             Order::Open(ports) => {
-                let mut connected = monotonic_ns()?;
+                let mut connected = now_ns()?;
                 for port in ports {
                     let stream = TcpStream::connect((to, port))
                         .with_context(|| format!("connect to {to} port {port}"))?;
-                    connected = monotonic_ns()?;
+                    connected = now_ns()?;
                     stream.set_nodelay(true)?;
                     streams.push(stream);
                 }
