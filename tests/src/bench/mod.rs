@@ -19,7 +19,7 @@ mod random;
 mod rounds;
 mod row;
 mod scale;
-mod stats;
+pub(crate) mod stats;
 mod table;
 mod traffic;
 mod world;
