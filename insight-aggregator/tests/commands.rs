@@ -23,6 +23,8 @@ fn program() -> Command {
         "INSIGHT_STORE",
         "INSIGHT_CONFIG",
         "INSIGHT_LOG",
+        "INSIGHT_KUBERNETES",
+        "KUBECONFIG",
     ] {
         command.env_remove(name);
     }
@@ -315,6 +317,16 @@ async fn mistakes_end_with_one_line_and_a_hint() {
         (vec!["serve", "--config", &file], 64, "unknown key \"grcp\""),
         (vec!["serve", "--store", "somewhere"], 64, "names no store"),
         (
+            vec!["serve", "--store", "memory:", "--kubernetes", "/nowhere"],
+            64,
+            "cannot watch Kubernetes: reading the kubeconfig /nowhere",
+        ),
+        (
+            vec!["serve", "--store", "memory:", "--kubernetes", "in-cluster"],
+            64,
+            "reading the service account",
+        ),
+        (
             vec![
                 "serve",
                 "--store",
@@ -359,4 +371,6 @@ async fn mistakes_end_with_one_line_and_a_hint() {
     assert_eq!(code, 64);
     let (code, help, _) = outcome(&["--help"]).await;
     assert!(code == 0 && help.contains("watch"));
+    let (code, rights, _) = outcome(&["rbac", "--namespace", "monitoring"]).await;
+    assert!(code == 0 && rights.contains("namespace: monitoring"));
 }

@@ -105,15 +105,14 @@ impl ControlPlane {
         let what = "the API server to be ready";
         eventually(PATIENCE, what, || {
             server.expect_running()?;
-            let url = format!("https://127.0.0.1:{}/readyz", self.port);
-            let header = format!("Authorization: Bearer {TOKEN}");
-            let answer = run_once(words("curl", &["-sk", "-m", "5", "-H", &header, &url]))?;
-            ensure!(answer.stdout == "ok", "{answer:?}");
+            // Its certificate is made first.
+            fs::write(self.kubeconfig(), self.kubeconfig_of(TOKEN)?)?;
+            let answer = self.kubectl(&["get", "--raw=/readyz", "--request-timeout=5s"])?;
+            ensure!(answer == "ok", "{answer}");
             Ok(())
         })
         .with_context(|| self.tail("kube-apiserver"))?;
         self.server = Some(server);
-        fs::write(self.kubeconfig(), self.kubeconfig_of(TOKEN)?)?;
         Ok(())
     }
 
