@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde::Serialize;
 
+use super::probes::LIFE;
 use super::{Dialing, Form, Kernel, LoadOptions, Probe, Udp, btf, capabilities, fields, tasks};
 use crate::cgroups::Mounts;
 
@@ -135,7 +136,11 @@ impl Diagnosis {
             }
         }
         if let Some(error) = &self.error {
-            let _ = writeln!(text, "\nnothing was loaded: {error}");
+            let _ = writeln!(
+                text,
+                "\nnothing was loaded: {error}\n{:<14} lost:    {}",
+                "", LIFE.lost
+            );
         }
         let verdict = if self.counts_flows {
             "flows can be counted here"

@@ -86,7 +86,7 @@ impl Pins {
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => bail!(
-                "{} is held by {}; two agents would report the same counts: stop that one, or give this one its own --pin-dir",
+                "{} is held by {}; two agents there would report the same counts: stop that one first, or use another --pin-dir",
                 folder.display(),
                 holder::of(&lock)
             ),
