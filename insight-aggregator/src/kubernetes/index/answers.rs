@@ -132,12 +132,6 @@ impl Index {
         self.members.is_port(key, port, protocol)
     }
 
-    /// Port of a node's kubelet.
-    pub fn kubelet_port(&self, node: &str) -> Option<u16> {
-        let node = self.get(&ApiKind::Node, "", node)?.object.node()?;
-        Some(node.kubelet_port)
-    }
-
     /// Zone of a node.
     pub fn zone(&self, node: &str) -> Option<&Text> {
         let node = self.get(&ApiKind::Node, "", node)?.object.node()?;
