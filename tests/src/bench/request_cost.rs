@@ -239,9 +239,7 @@ mod tests {
     #[test]
     fn a_steady_control_lets_insight_be_judged() {
         let control = |turn: u8| 99.8 + 0.1 * f64::from(turn % 5);
-        let mut rounds: Vec<Round> = (0..8)
-            .map(|turn| round(99.5, control(turn), 0.0))
-            .collect();
+        let mut rounds: Vec<Round> = (0..8).map(|turn| round(99.5, control(turn), 0.0)).collect();
         rounds.push(round(90.0, 100.0, 0.2));
         let rows = rows(&rounds).unwrap();
         let speed = find(&rows, "speed: Insight / no agent, median of 8 pairs");
@@ -258,13 +256,13 @@ mod tests {
     fn a_control_that_scatters_judges_nobody() {
         // Insight is below the budget or not: it cannot be said.
         let unsure = (0..9).map(|turn| round(97.0 + f64::from(turn), 100.0, 0.0));
-        let rows = super::rows(&unsure.collect::<Vec<_>>()).unwrap();
-        assert_eq!(find(&rows, "speed: Insight").cells()[4], "n.a.");
+        let judged = rows(&unsure.collect::<Vec<_>>()).unwrap();
+        assert_eq!(find(&judged, "speed: Insight").cells()[4], "n.a.");
         let scattered = (0..9).map(|turn| round(98.0, 90.0 + 3.0 * f64::from(turn), 0.0));
-        let rows = super::rows(&scattered.collect::<Vec<_>>()).unwrap();
-        let cells = find(&rows, "speed: Insight").cells();
+        let judged = rows(&scattered.collect::<Vec<_>>()).unwrap();
+        let cells = find(&judged, "speed: Insight").cells();
         assert_eq!(cells[4], "n.a.");
         assert!(cells[0].contains("scatters"), "{cells:?}");
-        assert!(super::rows(&[]).is_err());
+        assert!(rows(&[]).is_err());
     }
 }
