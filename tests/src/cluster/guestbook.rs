@@ -8,7 +8,7 @@ use crate::load::tally::Tally;
 use crate::wait::{PATIENCE, eventually};
 
 /// Where the frontend listens; its Service is at port 80.
-pub const FRONTEND: u16 = 7080;
+pub const FRONTEND: u16 = 7077;
 /// Where the leader listens, and its Service.
 pub const LEADER: u16 = 7079;
 /// Where followers listen, and their Service.
