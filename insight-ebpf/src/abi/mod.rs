@@ -36,4 +36,4 @@ pub use task::{CgroupTotals, Missed, Seen, TaskOffsets};
 
 /// Version of the layouts in this module and of what the programs count; counts up whenever one of them changes, because programs
 /// that are pinned go on running under a new agent of the same version.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
