@@ -7,6 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
+use super::turns::Turn;
 use super::xtask;
 use crate::product::{program, run_once};
 
@@ -16,6 +17,7 @@ pub const BUSYBOX: &str = "busybox:1";
 /// Gives all nodes an image, `localhost/NAME:TAG`, whose root is the content of a folder.
 pub fn of_folder(name: &str, folder: &Path, command: &[&str]) -> Result<()> {
     let folder = folder.to_str().context("a path is text")?;
+    let _turn = Turn::with_images()?;
     let words = [&["image", name, folder, "--"], command].concat();
     run_once(xtask(&words)?)?.stdout().map(drop)
 }

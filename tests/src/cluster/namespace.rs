@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::IpAddr;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -54,6 +55,11 @@ impl<'a> Namespace<'a> {
     pub fn kubectl(&self, args: &[&str]) -> Result<String> {
         let place = ["--namespace", self.name.as_str()];
         self.cluster.kubectl(&[&place, args].concat())
+    }
+
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        let place = ["--namespace", self.name.as_str()];
+        self.cluster.command([&place, args].concat())
     }
 
     /// Gets something of it as JSON: the words after `kubectl get`.
@@ -122,7 +128,7 @@ impl Drop for Namespace<'_> {
 }
 
 impl Pod {
-    fn read(pod: &Value) -> Result<Self> {
+    pub(super) fn read(pod: &Value) -> Result<Self> {
         let text = |pointer: &str| {
             let value = pod.pointer(pointer).and_then(Value::as_str);
             value

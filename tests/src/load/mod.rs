@@ -7,6 +7,7 @@
 pub mod args;
 pub mod arrival;
 pub mod breed;
+pub mod call;
 pub mod client;
 pub mod compete;
 pub mod consume;
@@ -30,12 +31,16 @@ use args::Flags;
 pub const HELP: &str = "\
 insight-load: TCP and UDP traffic of which every byte is known
 
-  server    --listen ADDR:PORT [--backlog N] [--share-port]
-            answers until it is killed; prints a line once it listens; --share-port: others may listen there, too
+  server    --listen ADDR:PORT [--backlog N] [--share-port] [--reply BYTES] [--tell]
+            answers until it is killed; prints a line once it listens; --share-port: others may listen there, too;
+            --reply: so long, whatever is asked for; --tell: a line for each connection that is over
   client    --to ADDR:PORT --connections N --send BYTES --receive BYTES
             [--requests N] [--concurrency N] [--rate PER_SECOND] [--rst | --half-close]
             bytes are of one request, its 16-byte header included (so --send is 16 at least);
             a rate of 0, the default, is no limit
+  call      --to ADDR:PORT --send BYTES --every-ms N [--receive BYTES] [--for-ms N]
+            one connection after the other, whatever becomes of the server, until standard input ends; a line for each:
+            sent and received, or failed if it was not connected, or broken if it did not end well
   sweep     --to IPV4:PORT --addresses N --send BYTES --receive BYTES [--from IPV4] [--rounds N] [--rate PER_SECOND]
             one connection to each of N addresses that follow one another, or with --from from each of them: many flows
   hold      --to ADDR:PORT --connections N [--fork N]
@@ -92,6 +97,7 @@ pub fn run(args: impl IntoIterator<Item = String>) -> Result<()> {
     match mode.as_str() {
         "server" => server::run(&server::Plan::from_flags(&mut flags)?),
         "client" => client::main(&client::Plan::from_flags(&mut flags)?),
+        "call" => call::run(&call::Plan::from_flags(&mut flags)?),
         "sweep" => sweep::run(&sweep::Plan::from_flags(&mut flags)?),
         "hold" => hold::run(&hold::Plan::from_flags(&mut flags)?),
         "breed" => breed::run(&breed::Plan::from_flags(&mut flags)?),

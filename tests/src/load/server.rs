@@ -24,6 +24,10 @@ pub struct Plan {
     pub backlog: Option<i32>,
     /// Whether others may listen there, too (`SO_REUSEPORT`).
     pub share_port: bool,
+    /// Bytes of every reply, whatever is asked for.
+    pub reply: Option<u64>,
+    /// Whether each connection's end is told.
+    pub tell: bool,
 }
 
 impl Plan {
@@ -33,6 +37,8 @@ impl Plan {
             listen: flags.required("--listen")?,
             backlog: flags.optional("--backlog")?,
             share_port: flags.switch("--share-port")?,
+            reply: flags.optional("--reply")?,
+            tell: flags.switch("--tell")?,
         };
         flags.finish()?;
         Ok(plan)
@@ -84,7 +90,7 @@ pub fn run(plan: &Plan) -> Result<()> {
                         epoll::EventData::new_u64(next),
                         epoll::EventFlags::IN,
                     )?;
-                    connections.insert(next, Connection::new(stream));
+                    connections.insert(next, Connection::new(stream, plan.reply));
                     next += 1;
                 }
                 continue;
@@ -96,6 +102,10 @@ pub fn run(plan: &Plan) -> Result<()> {
                 Wants::Read => epoll::EventFlags::IN,
                 Wants::Write => epoll::EventFlags::OUT,
                 Wants::Close => {
+                    if plan.tell {
+                        let (received, sent) = connection.moved();
+                        println!("{}", json!({ "received": received, "sent": sent }));
+                    }
                     connections.remove(&token);
                     continue;
                 }

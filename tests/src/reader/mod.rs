@@ -4,6 +4,7 @@ pub mod edge;
 pub mod grpc;
 pub mod http;
 pub mod metrics;
+pub mod scrapes;
 mod subscription;
 
 use std::net::SocketAddr;

@@ -32,15 +32,27 @@ const START: Step = Step::Header {
 pub(super) struct Connection<S = TcpStream> {
     stream: S,
     step: Step,
+    /// Bytes of each reply, whatever is asked for.
+    always: Option<u64>,
+    received: u64,
+    sent: u64,
 }
 
 impl<S: Read + Write> Connection<S> {
     /// A new one; `stream` does not block.
-    pub(super) fn new(stream: S) -> Self {
+    pub(super) fn new(stream: S, always: Option<u64>) -> Self {
         Self {
             stream,
             step: START,
+            always,
+            received: 0,
+            sent: 0,
         }
+    }
+
+    /// Bytes received and sent.
+    pub(super) fn moved(&self) -> (u64, u64) {
+        (self.received, self.sent)
     }
 
     /// Its socket.
@@ -75,11 +87,15 @@ impl<S: Read + Write> Connection<S> {
             Step::Header { bytes, have } => {
                 let got = self.stream.read(&mut bytes[*have..])?;
                 *have += got;
+                self.received += got as u64;
                 if *have == HEADER {
                     let Ok(header) = Header::from_bytes(*bytes) else {
                         return Ok(false);
                     };
-                    self.step = body(header.request - HEADER as u64, header.reply);
+                    self.step = body(
+                        header.request - HEADER as u64,
+                        self.always.unwrap_or(header.reply),
+                    );
                 }
                 Ok(got > 0)
             }
@@ -87,6 +103,7 @@ impl<S: Read + Write> Connection<S> {
                 let mut buffer = [0; 64 * 1024];
                 let got = self.stream.read(&mut buffer[..piece(*left).len()])?;
                 self.step = body(*left - got as u64, *reply);
+                self.received += got as u64;
                 Ok(got > 0)
             }
             Step::Reply { .. } => Ok(true),
@@ -97,6 +114,7 @@ impl<S: Read + Write> Connection<S> {
         if let Step::Reply { left } = &mut self.step {
             let put = self.stream.write(piece(*left))?;
             self.step = reply(*left - put as u64);
+            self.sent += put as u64;
             return Ok(put > 0);
         }
         Ok(true)
@@ -174,7 +192,7 @@ mod tests {
     fn answers_exactly_what_was_asked() {
         for step in [1, 7, 1 << 20] {
             let mut connection =
-                Connection::new(wire(&[(16, 5), (100, 0), (70_000, 90_000)], step));
+                Connection::new(wire(&[(16, 5), (100, 0), (70_000, 90_000)], step), None);
             assert_eq!(connection.advance(), Wants::Read);
             assert_eq!(connection.stream.at, 70_116);
             assert_eq!(connection.stream.output, 90_005);
@@ -183,15 +201,24 @@ mod tests {
 
     #[test]
     fn answers_what_came_before_the_end() {
-        let mut connection = Connection::new(wire(&[(20, 30)], 8));
+        let mut connection = Connection::new(wire(&[(20, 30)], 8), None);
         connection.stream.ended = true;
         assert_eq!(connection.advance(), Wants::Close);
         assert_eq!(connection.stream.output, 30);
     }
 
     #[test]
+    fn one_that_always_answers_alike_does() {
+        let mut connection = Connection::new(wire(&[(16, 5), (20, 0)], 8), Some(30));
+        connection.stream.ended = true;
+        assert_eq!(connection.advance(), Wants::Close);
+        assert_eq!(connection.stream.output, 60);
+        assert_eq!(connection.moved(), (36, 60));
+    }
+
+    #[test]
     fn closes_on_nonsense() {
-        let mut connection = Connection::new(wire(&[], 8));
+        let mut connection = Connection::new(wire(&[], 8), None);
         connection.stream.input = vec![0; 16];
         assert_eq!(connection.advance(), Wants::Close);
     }
