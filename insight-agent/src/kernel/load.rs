@@ -141,7 +141,12 @@ impl Kernel {
         let ebpf = loader.load(object).map_err(|error| {
             let error = anyhow::Error::from(error).context("make the kernel maps");
             let missing = capabilities::missing(capabilities::PROGRAMS);
-            anyhow!(probes::explain(&format!("{error:#}"), &missing))
+            let error = probes::explain(&format!("{error:#}"), &missing);
+            match missing.is_empty() {
+                // A runtime may forbid it to whoever has them all.
+                true => anyhow!(error),
+                false => anyhow!("{error}; run it as root, or give it what is missing"),
+            }
         })?;
         let mut kernel = Self {
             ebpf,
