@@ -98,18 +98,19 @@ fn compare(
     let theirs = samples(theirs, family, &namespace.name)?;
     // The pod, its sandbox and its container.
     ensure!(theirs.len() == 3, "cAdvisor has {theirs:?}");
+    let image = format!("localhost/{IMAGE}");
     let mut both = Vec::new();
     for sample in theirs {
         let is_sandbox = sample.labels["container"].is_empty() && !sample.labels["name"].is_empty();
         let mut labels: Vec<String> = LABELS
             .iter()
             .map(|label| {
-                // The API does not tell of sandboxes' images.
-                let value = &sample.labels[*label];
-                let value = if is_sandbox && *label == "image" {
-                    ""
-                } else {
-                    value
+                let value = match *label {
+                    // The API does not tell of sandboxes' images.
+                    "image" if is_sandbox => "",
+                    // Of the names that an image has, cAdvisor gives any, and we the pod's.
+                    "image" if !sample.labels["image"].is_empty() => &image,
+                    label => &sample.labels[label],
                 };
                 format!("{label}=\"{value}\"")
             })
