@@ -84,6 +84,8 @@ struct Agent {
     doorbell: Doorbell,
     /// New flows that no batch has yet.
     rang: Vec<FlowKey>,
+    /// Those that wait for their cgroups' names, and until when.
+    unnamed: Option<(Instant, Vec<FlowKey>)>,
     collector: Collector,
     outbox: Arc<Outbox>,
     status: Status,
@@ -123,6 +125,10 @@ impl Agent {
                     tokio::time::sleep(GATHER).await;
                     self.collect_new();
                     early = Instant::now() + EARLY_EXPORT;
+                }
+                () = named(&self.unnamed) => {
+                    self.rang.extend(self.unnamed.take().into_iter().flat_map(|(_, keys)| keys));
+                    self.collect_new();
                 }
                 // The bell rang while a batch was on its way.
                 () = outbox.room(), if !self.rang.is_empty() => self.collect_new(),
@@ -174,6 +180,7 @@ impl Agent {
             let batch = tokio::task::block_in_place(|| collector.batch(kernel, sequence))?;
             self.send(Batch { stopping, ..batch });
             self.rang.clear();
+            self.unnamed = None;
         }
         self.collector.tell(&self.status);
         if self.trimmed.elapsed() > TRIM {
@@ -199,8 +206,13 @@ impl Agent {
         if self.rang.is_empty() || !self.outbox.has_room() {
             return Ok(());
         }
-        let keys = std::mem::take(&mut self.rang);
+        let mut keys = std::mem::take(&mut self.rang);
         let (kernel, collector) = (&mut self.kernel, &mut self.collector);
+        if let Some((due, held)) = collector.hold_unnamed(&mut keys) {
+            let waiting = self.unnamed.get_or_insert_with(|| (due.into(), Vec::new()));
+            waiting.1.extend(held);
+            waiting.1.truncate(MAX_RANG);
+        }
         let sequence = self.outbox.next_sequence();
         let batch = tokio::task::block_in_place(|| collector.early_batch(kernel, sequence, &keys))?;
         if let Some(batch) = batch {
@@ -240,6 +252,14 @@ impl Agent {
             }
         }
         self.outbox.has_room()
+    }
+}
+
+/// Waits until flows that were held back can be named.
+async fn named(unnamed: &Option<(Instant, Vec<FlowKey>)>) {
+    match unnamed {
+        Some((due, _)) => tokio::time::sleep_until(*due).await,
+        None => std::future::pending().await,
     }
 }
 

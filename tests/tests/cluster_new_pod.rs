@@ -15,11 +15,12 @@ fn a_new_pods_first_connection_is_shown_by_name() -> Result<()> {
     let percentile = |percent| times.percentile(percent).context("no pod was measured");
     let (p50, p99) = (percentile(50)?, percentile(99)?);
     println!(
-        "first connection of {} new pods to subscriber: p50 {p50:.1} ms, p99 {p99:.1} ms; {} were shown without names before",
+        "first connection of {} new pods to subscriber: p50 {p50:.1} ms, p99 {p99:.1} ms; {} were shown by address before",
         times.to_names.len(),
         times.nameless_at_first
     );
     ensure!(times.to_names.len() == PODS, "{times:?}");
+    ensure!(times.nameless_cgroups.is_empty(), "{times:?}");
     ensure!(p99 < LONGEST_MS, "{times:?}");
     Ok(())
 }

@@ -108,11 +108,21 @@ impl Tree {
         self.owner_at(cgroup_id, Instant::now())
     }
 
+    /// When [`Self::owner`] can say more of this id than now: none if it will not, else the time of the next walk.
+    pub fn name_due(&self, id: u64) -> Option<Instant> {
+        self.name_due_at(id, Instant::now())
+    }
+
+    fn name_due_at(&self, id: u64, now: Instant) -> Option<Instant> {
+        let is_settled = id == 0 || self.find(id).is_some() || self.absent.contains(&id);
+        self.next_walk.filter(|at| !is_settled && now < *at)
+    }
+
     fn owner_at(&mut self, id: u64, now: Instant) -> Owner {
         if let Some(owner) = self.known(id) {
             return owner;
         }
-        let may_walk = self.next_walk.is_none_or(|at| now >= at);
+        let may_walk = self.name_due_at(id, now).is_none();
         if may_walk && id != 0 && !self.absent.contains(&id) && self.refresh().is_ok() {
             if let Some(owner) = self.known(id) {
                 return owner;

@@ -69,9 +69,13 @@ fn a_new_cgroup_is_found_at_the_next_walk_and_not_sooner() {
     tree.refresh().unwrap();
     let new = fixture.make("system.slice/a.service");
     let due = later(&tree);
-    let soon = tree.owner_at(new, due - Duration::from_millis(1));
+    let before = due - Duration::from_millis(1);
+    assert_eq!(tree.name_due_at(new, before), Some(due));
+    let soon = tree.owner_at(new, before);
     assert_eq!((soon.path.as_str(), soon.level.as_str()), ("", "cgroup"));
+    assert_eq!(tree.name_due_at(new, due), None, "it is due");
     let owner = tree.owner_at(new, due);
+    assert_eq!(tree.name_due_at(new, before), None, "it is known");
     assert_eq!(
         (owner.unit.as_str(), owner.level.as_str()),
         ("a.service", "unit")
@@ -88,6 +92,10 @@ fn an_id_that_a_walk_did_not_find_costs_no_second_walk() {
         assert_eq!(tree.owner_at(u64::MAX, now).path, "");
     }
     assert_eq!(tree.stats().walks, 1);
+    let now = tree.next_walk.unwrap() - Duration::from_millis(1);
+    assert_eq!(tree.name_due_at(u64::MAX, now), None);
+    assert_eq!(tree.name_due_at(0, now), None);
+    assert!(tree.name_due_at(u64::MAX - 1, now).is_some());
     assert_eq!(tree.owner_at(0, later(&tree)).cgroup_id, 0);
     assert_eq!((tree.stats().walks, tree.stats().unnamed), (1, 4));
 }

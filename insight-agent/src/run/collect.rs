@@ -258,6 +258,24 @@ impl Collector {
         Ok(batch)
     }
 
+    /// Takes out those of the flows whose cgroups will have a name only after the next walk, and says when that is. What leaves without a
+    /// name stays without one.
+    pub(super) fn hold_unnamed(
+        &mut self,
+        keys: &mut Vec<FlowKey>,
+    ) -> Option<(Instant, Vec<FlowKey>)> {
+        self.learn();
+        let mut due = None;
+        let held = keys
+            .extract_if(.., |key| {
+                let at = self.tree.name_due(key.cgroup);
+                due = due.max(at);
+                at.is_some()
+            })
+            .collect();
+        due.map(|due| (due, held))
+    }
+
     /// New flows, before the interval is over.
     pub(super) fn early_batch(
         &mut self,

@@ -92,6 +92,7 @@ impl Session {
                 kernel,
                 doorbell,
                 rang: Vec::new(),
+                unnamed: None,
                 collector,
                 outbox,
                 status: status.clone(),

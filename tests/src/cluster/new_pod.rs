@@ -1,6 +1,6 @@
 //! How long after its first connection a new pod is shown to a subscriber, by name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 
@@ -20,8 +20,10 @@ const AT_ONCE: usize = 4;
 pub struct Times {
     /// From each pod's connection to the delta that had its edge with the right names, milliseconds.
     pub to_names: Vec<f64>,
-    /// Pods whose edge was shown without their names before.
+    /// Addresses that were shown as such before Kubernetes had told whose they are.
     pub nameless_at_first: usize,
+    /// Cgroups that were shown without a name. What an agent says of itself is said once, so these never get one.
+    pub nameless_cgroups: Vec<String>,
 }
 
 /// Makes pods of one Deployment, a few at a time, on both nodes, each of which connects to a Service as soon as it runs.
@@ -67,7 +69,8 @@ struct Seen {
     hall: String,
     /// When each pod, by its id, was shown with its names, nanoseconds.
     named: BTreeMap<String, u64>,
-    nameless: BTreeSet<String>,
+    /// Other clients, by id, with their kinds.
+    nameless: BTreeMap<String, String>,
 }
 
 impl Seen {
@@ -76,7 +79,7 @@ impl Seen {
             guest: format!("deployment:{namespace}/guest"),
             hall: format!("deployment:{namespace}/hall"),
             named: BTreeMap::new(),
-            nameless: BTreeSet::new(),
+            nameless: BTreeMap::new(),
         }
     }
 
@@ -90,8 +93,13 @@ impl Seen {
             let ends = [workload(&edge.client), workload(&edge.server)];
             if ends == [Some(self.guest.as_str()), Some(self.hall.as_str())] {
                 self.named.insert(edge.client.clone(), now);
-            } else {
-                self.nameless.insert(edge.client.clone());
+                continue;
+            }
+            let client = known.nodes.get(&edge.client).context("an end is a node")?;
+            // A probe of the node's own has a name.
+            if !client.labels.contains_key("cgroup") {
+                self.nameless
+                    .insert(edge.client.clone(), client.kind.clone());
             }
         }
         Ok(())
@@ -127,9 +135,12 @@ impl Seen {
                 .with_context(|| format!("{id} was not shown"))?;
             anyhow::Ok(shown.saturating_sub(arrival.at_ns) as f64 / 1e6)
         };
+        let cgroups = self.nameless.iter().filter(|(_, kind)| *kind == "cgroup");
+        let nameless_cgroups: Vec<_> = cgroups.map(|(id, _)| id.clone()).collect();
         Ok(Times {
             to_names: arrivals.iter().map(of).collect::<Result<_>>()?,
-            nameless_at_first: self.nameless.len(),
+            nameless_at_first: self.nameless.len() - nameless_cgroups.len(),
+            nameless_cgroups,
         })
     }
 }
