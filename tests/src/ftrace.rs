@@ -47,10 +47,10 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Records those that enter `TCP_ESTABLISHED` or `TCP_CLOSE`, at sockets with a port of this range at either end, and that pass
-    /// a further filter (Documentation/trace/events.rst, "Event filtering"). `room` is for each CPU, KiB; a change takes less
-    /// than 128 bytes.
-    pub fn start(ports: &Range<u16>, further: Option<&str>, room: u32) -> Result<Self> {
+    /// Records those that enter `TCP_ESTABLISHED` or `TCP_CLOSE`, at sockets with a port of this range at either end; if `threads` are given, only
+    /// while one of them runs, or one that they or their like have made since (Documentation/trace/events.rst, "set_event_pid", "event-fork").
+    /// `room` is for each CPU, KiB; a change takes less than 128 bytes.
+    pub fn start(ports: &Range<u16>, threads: Option<&[String]>, room: u32) -> Result<Self> {
         let mount = Mount::new("tracefs", "insight-tracefs-")?;
         let instance = mount
             .path()
@@ -63,13 +63,14 @@ impl Trace {
         };
         let in_range = |port| format!("({port} >= {} && {port} < {})", ports.start, ports.end);
         // 1 is TCP_ESTABLISHED, 7 is TCP_CLOSE.
-        let mut filter = format!(
+        let filter = format!(
             "(newstate == 1 || newstate == 7) && ({} || {})",
             in_range("sport"),
             in_range("dport")
         );
-        if let Some(further) = further {
-            filter = format!("{filter} && ({further})");
+        if let Some(threads) = threads {
+            trace.set("options/event-fork", "1")?;
+            trace.set("set_event_pid", &threads.join(" "))?;
         }
         trace.set("buffer_size_kb", &room.to_string())?;
         // One clock for all CPUs, so that the order is true.

@@ -1,8 +1,11 @@
 //! The tests' own tools do what they say: pods talk, connects fail as wanted, and nothing leaves the machine.
 
+use std::net::{TcpListener, TcpStream};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc;
+use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use insight_tests::bpf::{Kind, Object};
@@ -135,6 +138,41 @@ fn the_kernels_trace_has_every_opening_and_close() -> Result<()> {
     let gone = trace.instance().to_owned();
     drop(trace);
     assert!(!seen.exists() && !gone.exists());
+    Ok(())
+}
+
+#[test]
+fn a_trace_of_threads_follows_those_that_they_make() -> Result<()> {
+    let promise = "a trace of threads follows those that they make";
+    needs_root!(promise);
+    if !std::fs::read_to_string("/proc/filesystems")?.contains("\ttracefs\n") {
+        skip(promise, "this kernel has no tracefs");
+        return Ok(());
+    }
+    let (mine, others) = (
+        TcpListener::bind("127.0.0.1:0")?,
+        TcpListener::bind("127.0.0.1:0")?,
+    );
+    let (to_mine, to_others) = (mine.local_addr()?, others.local_addr()?);
+    let (to_parent, told) = mpsc::channel::<()>();
+    let (to_us, id) = mpsc::channel();
+    let parent = thread::spawn(move || -> Result<()> {
+        // SAFETY: takes nothing.
+        to_us.send(unsafe { libc::gettid() })?;
+        told.recv()?;
+        let child = thread::spawn(move || TcpStream::connect(to_mine).is_ok());
+        ensure!(child.join().is_ok_and(|connected| connected));
+        Ok(())
+    });
+    let (mine, others) = (to_mine.port(), to_others.port());
+    let ports = mine.min(others)..mine.max(others) + 1;
+    let trace = Trace::start(&ports, Some(&[id.recv()?.to_string()]), 64)?;
+    to_parent.send(())?;
+    ensure!(parent.join().is_ok_and(|done| done.is_ok()));
+    ensure!(TcpStream::connect(to_others).is_ok());
+    let seen = trace.changes()?;
+    let at = |port: u16| seen.iter().any(|change| change.remote_port == port);
+    ensure!(at(mine) && !at(others), "{seen:?}");
     Ok(())
 }
 
