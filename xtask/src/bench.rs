@@ -27,6 +27,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let root = Root::obtain("the benchmark")?;
     let object = bpf::build(&project)?;
     build::programs(&project, true, Some(&object))?;
+    build::measurements(&project, Some(&object))?;
     let programs = project.programs(true);
     let program = programs.join("insight-bench");
     ensure!(program.is_file(), "the build left no {}", program.display());

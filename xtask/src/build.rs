@@ -28,6 +28,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// Whose programs are built for use.
+const PACKAGES: [&str; 3] = ["insight-agent", "insight-aggregator", "insight-tests"];
+
 /// Builds the workspace's programs, with the object when there is one.
 pub(crate) fn programs(project: &Project, release: bool, object: Option<&Path>) -> Result<()> {
     let mut cargo = with_object(cargo::command(&project.root), object);
@@ -35,7 +38,7 @@ pub(crate) fn programs(project: &Project, release: bool, object: Option<&Path>) 
     if release {
         // What `up` and `bench` run, and no more: a newcomer waits for it.
         cargo.arg("--release");
-        for package in ["insight-agent", "insight-aggregator", "insight-tests"] {
+        for package in PACKAGES {
             cargo.args(["--package", package]);
         }
     } else {
@@ -43,6 +46,16 @@ pub(crate) fn programs(project: &Project, release: bool, object: Option<&Path>) 
         cargo.arg("--workspace");
     }
     cargo::run(&mut cargo).context("build the programs")
+}
+
+/// Builds what only measurements need, besides the optimised programs.
+pub(crate) fn measurements(project: &Project, object: Option<&Path>) -> Result<()> {
+    let mut cargo = with_object(cargo::command(&project.root), object);
+    cargo.args(["build", "--release", "--examples"]);
+    for package in PACKAGES {
+        cargo.args(["--package", package]);
+    }
+    cargo::run(&mut cargo).context("build the measurements")
 }
 
 /// Tells a cargo call which object the agent embeds. Every verb does it in this one way, so none makes the others rebuild.

@@ -13,8 +13,6 @@ use insight_aggregator::model::Protocol;
 pub(super) const REPLICAS: u64 = 50;
 /// Pods of a node.
 const ON_A_NODE: u64 = 100;
-/// Pods that each pod calls.
-pub(super) const CALLS: u64 = 10;
 /// Containers of a pod: its own, and a sidecar.
 const CONTAINERS: [&str; 2] = ["main", "proxy"];
 

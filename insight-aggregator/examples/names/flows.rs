@@ -7,18 +7,18 @@ use insight_aggregator::model::{
     Counters, Entity, EntityId, Kind, Protocol, RowKey, Side, Sum, UnixMs, Window,
 };
 
-use super::cluster::{CALLS, REPLICAS, address, container_id, node_of, uid};
+use super::cluster::{REPLICAS, address, container_id, node_of, uid};
 
 /// 2026-01-31T12:15:00Z, where the window ends.
 pub(super) const NOW: UnixMs = 1_769_861_700_000;
 
 /// The rows of fifteen minutes.
-pub(super) fn window(pods: u64) -> Window {
+pub(super) fn window(pods: u64, calls: u64) -> Window {
     let entities: Vec<Entity> = (0..pods).map(entity).collect();
     let id = |pod: u64| EntityId::clone(&entities[pod as usize].id);
-    let mut rows = Vec::with_capacity((pods * CALLS * 2) as usize);
+    let mut rows = Vec::with_capacity((pods * calls * 2) as usize);
     for client in 0..pods {
-        for call in 0..CALLS {
+        for call in 0..calls {
             // Another Deployment each, and of it the pod of the same number.
             let server = (client + (call + 1) * REPLICAS) % pods;
             let row = |side, local, [from, to]: [u64; 2]| RowKey {

@@ -139,9 +139,7 @@ const ALL: [Measurement; 15] = [
 pub fn main(args: impl IntoIterator<Item = String>) -> Result<ExitCode> {
     let args: Vec<String> = args.into_iter().collect();
     if let Some((worker, rest)) = args.split_first()
-        && let Some(result) = crowd::work(worker, rest)
-            .or_else(|| contender::work(worker, rest))
-            .or_else(|| names::work(worker, rest))
+        && let Some(result) = crowd::work(worker, rest).or_else(|| contender::work(worker, rest))
     {
         return result.map(|()| ExitCode::SUCCESS);
     }
