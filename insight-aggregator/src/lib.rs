@@ -7,6 +7,7 @@
 pub mod api;
 pub mod cli;
 pub mod graph;
+pub mod history;
 pub mod identity;
 pub mod ingest;
 pub mod kubernetes;

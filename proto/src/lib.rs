@@ -19,6 +19,19 @@ pub mod v1 {
     include!("gen/insight.v1.rs");
 }
 
+/// What the aggregator keeps of Kubernetes' objects, package `insight.storage.v1`: no API, and nobody else's.
+#[expect(
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    missing_docs,
+    reason = "generated code"
+)]
+pub mod storage {
+    include!("gen/insight.storage.v1.rs");
+}
+
 /// The compiled descriptors, for gRPC reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("gen/descriptors.bin");
 

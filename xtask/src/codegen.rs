@@ -18,6 +18,8 @@ const FILES: [&str; 3] = [
     "insight/v1/agent.proto",
     "insight/v1/topology.proto",
 ];
+/// What the store keeps. It is no API, so reflection does not tell of it.
+const STORED: [&str; 1] = ["insight/storage/v1/names.proto"];
 
 /// Fails when the committed code is out of date.
 pub(crate) fn check() -> Result<()> {
@@ -53,10 +55,15 @@ fn generate(proto: &Path, out: &Path) -> Result<()> {
     let descriptors = protox::compile(files, [proto]).context("compile the .proto files")?;
     std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())
         .context("write descriptors.bin")?;
-    tonic_prost_build::configure()
-        .out_dir(out)
-        .compile_fds(descriptors)
-        .context("generate code")
+    let stored: Vec<PathBuf> = STORED.iter().map(|file| proto.join(file)).collect();
+    let stored = protox::compile(stored, [proto]).context("compile the .proto files")?;
+    for descriptors in [descriptors, stored] {
+        tonic_prost_build::configure()
+            .out_dir(out)
+            .compile_fds(descriptors)
+            .context("generate code")?;
+    }
+    Ok(())
 }
 
 fn compare(committed: &Path, fresh: &Path) -> Result<()> {

@@ -15,4 +15,4 @@ pub mod watch;
 
 pub use directory::Directory;
 pub use hearing::{Hearing, Stale};
-pub use index::{Index, Stored, Watch, WorkloadName};
+pub use index::{Change, Index, Stored, Unrecorded, Watch, WorkloadName};

@@ -33,6 +33,17 @@ impl Chains {
         self.controllers.insert(uid, meta.controller.clone());
     }
 
+    /// Takes one that is gone, unless it is known.
+    pub(super) fn note_gone(&mut self, uid: Text, controller: Option<Owner>) {
+        self.controllers.entry(uid).or_insert(controller);
+    }
+
+    /// Each with its own controller.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&Text, Option<&Owner>)> {
+        let all = self.controllers.iter();
+        all.map(|(uid, controller)| (uid, controller.as_ref()))
+    }
+
     /// The end of a pod's chain of controllers. A static pod is made by its node, which is no workload.
     pub(super) fn workload(&self, pod: &Meta) -> WorkloadName {
         let mut top: Option<&Owner> = None;

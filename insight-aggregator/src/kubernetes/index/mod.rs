@@ -4,6 +4,7 @@ mod addresses;
 mod answers;
 mod chains;
 mod effects;
+mod journal;
 mod members;
 mod occurrences;
 mod pods;
@@ -26,10 +27,11 @@ use pods::Pods;
 pub use addresses::Holder;
 pub use answers::{Person, ServiceAt};
 pub use chains::WorkloadName;
-pub use state::Watch;
+pub use journal::Change;
+pub use state::{Unrecorded, Watch};
 
 /// How long what is gone is remembered, milliseconds: a day, as long as a node that fell silent is missed.
-const REMEMBERED: i64 = 24 * 3_600_000;
+pub const REMEMBERED: i64 = 24 * 3_600_000;
 /// How often the rest is forgotten, milliseconds.
 const SWEEP: i64 = 300_000;
 
@@ -40,6 +42,8 @@ pub struct Stored {
     pub object: Object,
     /// When what is kept of it was seen to change last.
     pub changed: UnixMs,
+    /// Its resource version then, or a hash of one that is no number.
+    pub version: u64,
     /// Which listing of its kind it was in last.
     listing: u32,
 }
@@ -61,6 +65,11 @@ pub struct Index {
     members: Members,
     pods: Pods,
     node_ports: HashMap<(u16, Protocol), Key>,
+    /// Times of which changes may be missing.
+    unrecorded: Vec<Unrecorded>,
+    journal: Option<Vec<Change>>,
+    /// Nothing is forgotten.
+    remembers_all: bool,
     swept: UnixMs,
     version: u64,
 }
@@ -73,6 +82,11 @@ impl Index {
 
     /// Takes an object as it was seen at `at`, in the place of an older one of that name.
     pub fn put(&mut self, object: Object, at: UnixMs) {
+        self.put_version(object, 0, at);
+    }
+
+    /// The same of one with a resource version.
+    pub fn put_version(&mut self, object: Object, version: u64, at: UnixMs) {
         let kind = object.meta.kind.clone();
         let listing = self.listings.get(&kind).copied().unwrap_or(0);
         let key = key_of(&object);
@@ -95,8 +109,10 @@ impl Index {
         let stored = Stored {
             object,
             changed: at,
+            version,
             listing,
         };
+        self.note(|| Change::Put(Box::new(stored.clone())));
         let of_kind = self.objects.entry(stored.object.meta.kind.clone());
         of_kind.or_default().insert(key, Box::new(stored));
         self.sweep(at);
@@ -115,12 +131,13 @@ impl Index {
         let of_kind = self.objects.get_mut(kind);
         if let Some(stored) = of_kind.and_then(|of_kind| of_kind.remove(key)) {
             self.version += 1;
+            self.note(|| Change::gone(&stored.object.meta, at));
             self.let_go(stored.object, at);
         }
     }
 
     fn sweep(&mut self, now: UnixMs) {
-        if now - self.swept < SWEEP {
+        if now - self.swept < SWEEP || self.remembers_all {
             return;
         }
         self.swept = now;
@@ -160,14 +177,16 @@ impl Index {
 
     /// Takes an Event of the API.
     pub fn occurred(&mut self, occurrence: Occurrence) {
+        self.note(|| Change::Occurred(occurrence.clone()));
         self.occurrences.add(occurrence);
     }
 
     /// How the watch of a kind stands.
     pub fn set_watch(&mut self, kind: &ApiKind, watch: Watch) {
         if self.watches.get(kind) != Some(&watch) {
-            self.watches.insert(kind.clone(), watch);
             self.version += 1;
+            self.note(|| Change::Watch(kind.clone(), watch.clone()));
+            self.watches.insert(kind.clone(), watch);
         }
     }
 

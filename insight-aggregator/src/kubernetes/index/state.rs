@@ -24,3 +24,12 @@ pub enum Watch {
     /// The API server does not have this kind.
     Absent,
 }
+
+/// A time of which changes may be missing, because nobody was there to hear of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unrecorded {
+    /// Up to here all is known.
+    pub from: UnixMs,
+    /// And from here on.
+    pub to: UnixMs,
+}

@@ -8,6 +8,7 @@ use k8s_openapi::api::{apps, autoscaling, batch, core, discovery, networking, po
 use kube::Resource;
 use kube::api::{Api, PartialObjectMeta};
 use serde::de::DeserializeOwned;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::follow::{Follow, Take};
 use super::routes;
@@ -83,7 +84,7 @@ where
     let take: Take<K> = Box::new(move |of, index, at| {
         let object = convert(of, index.texts());
         let controller = unknown_controller(&object);
-        index.put(object, at);
+        index.put_version(object, version_of(of), at);
         controller
     });
     let api = Api::all(shared.client.clone());
@@ -106,7 +107,7 @@ pub(super) fn take_names<K: Resource>(kind: ApiKind) -> Take<K> {
     Box::new(move |of, index, at| {
         let object = convert::plain(&kind, of.meta(), index.texts());
         let controller = unknown_controller(&object);
-        index.put(object, at);
+        index.put_version(object, version_of(of), at);
         controller
     })
 }
@@ -119,6 +120,14 @@ fn occurrences(shared: &Arc<Shared>, kind: ApiKind) {
     });
     let api = Api::all(shared.client.clone());
     shared.spawn(Follow::new(shared, kind, api, take).run());
+}
+
+/// The resource version of an object. By the API's contract it need not be a number, but of the same object it is the same.
+pub(super) fn version_of<K: Resource>(of: &K) -> u64 {
+    let version = of.meta().resource_version.as_deref().unwrap_or_default();
+    version
+        .parse()
+        .unwrap_or_else(|_| xxh3_64(version.as_bytes()))
 }
 
 /// The kind of an object's controller, if that is one that has no name of its own here, and the object is on the way from a pod up.

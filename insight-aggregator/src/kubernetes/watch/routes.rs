@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kube::api::{Api, DynamicObject};
 
 use super::follow::{Follow, Take};
+use super::kinds::version_of;
 use super::owners::discovered;
 use super::shared::Shared;
 use crate::kubernetes::convert;
@@ -16,7 +17,7 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     let resource = discovered(&shared, &kind).await;
     let take: Take<DynamicObject> = Box::new(|of, index, at| {
         let object = convert::http_route(of, index.texts());
-        index.put(object, at);
+        index.put_version(object, version_of(of), at);
         None
     });
     let api = Api::all_with(shared.client.clone(), &resource);
