@@ -20,14 +20,7 @@ pub mod v1 {
 }
 
 /// What the aggregator keeps of Kubernetes' objects, package `insight.storage.v1`: no API, and nobody else's.
-#[expect(
-    clippy::all,
-    clippy::pedantic,
-    clippy::allow_attributes,
-    clippy::allow_attributes_without_reason,
-    missing_docs,
-    reason = "generated code"
-)]
+#[expect(clippy::all, clippy::pedantic, missing_docs, reason = "generated code")]
 pub mod storage {
     include!("gen/insight.storage.v1.rs");
 }

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::edge::only_edge;
 use super::stats::ApiStats;
 use crate::graph::{self, Query, QueryError, Range};
+use crate::history::{Names, NamesOf};
 use crate::kubernetes::Directory;
 use crate::ledger::Ledger;
 use crate::model::{Eras, Level, Window};
@@ -44,7 +45,7 @@ impl std::error::Error for ReadError {}
 #[derive(Clone)]
 pub struct Reader {
     ledger: Arc<Ledger>,
-    directory: Directory,
+    names: Names,
     stats: Arc<ApiStats>,
     /// Graphs that are made at the same time: each is one busy core and one window in memory.
     at_once: Arc<Semaphore>,
@@ -52,11 +53,11 @@ pub struct Reader {
 
 impl Reader {
     /// A reader that makes at most one graph a core at the same time.
-    pub fn new(ledger: Arc<Ledger>, directory: Directory, stats: Arc<ApiStats>) -> Self {
+    pub fn new(ledger: Arc<Ledger>, names: impl Into<Names>, stats: Arc<ApiStats>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             ledger,
-            directory,
+            names: names.into(),
             stats,
             at_once: Arc::new(Semaphore::new(cores)),
         }
@@ -67,9 +68,14 @@ impl Reader {
         &self.ledger
     }
 
-    /// What Kubernetes says.
+    /// What Kubernetes says now.
     pub fn directory(&self) -> &Directory {
-        &self.directory
+        self.names.directory()
+    }
+
+    /// What it says, and what it said.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// What is counted.
@@ -102,8 +108,9 @@ impl Reader {
         id: &str,
     ) -> Result<Option<v1::Graph>, ReadError> {
         let started = Instant::now();
-        let window = window_of(&self.ledger, &self.directory, query)?;
-        let index = self.directory.read();
+        let names = names_of(&self.names, query)?;
+        let window = window_of(&self.ledger, &names, query)?;
+        let index = names.read();
         let mut wrong = None;
         let mut is_right = false;
         for &level in levels {
@@ -156,26 +163,31 @@ impl Reader {
 
     fn build(&self, query: &Query) -> Result<v1::Graph, ReadError> {
         let started = Instant::now();
-        let graph = graph_of(&self.ledger, &self.directory, query);
+        let graph = graph_of(&self.ledger, &self.names, query);
         self.stats.builds.add(started.elapsed());
         graph
     }
 }
 
-/// The graph that `query` asks for. Blocks.
-pub fn graph_of(
-    ledger: &Ledger,
-    directory: &Directory,
-    query: &Query,
-) -> Result<v1::Graph, ReadError> {
-    let window = window_of(ledger, directory, query)?;
-    Ok(graph::build(&window, query, &directory.read())?)
+/// The graph that `query` asks for, with the names of its time. Blocks.
+pub fn graph_of(ledger: &Ledger, names: &Names, query: &Query) -> Result<v1::Graph, ReadError> {
+    let names = names_of(names, query)?;
+    let window = window_of(ledger, &names, query)?;
+    Ok(graph::build(&window, query, &names.read())?)
 }
 
-fn window_of(ledger: &Ledger, directory: &Directory, query: &Query) -> Result<Window, ReadError> {
+fn names_of(names: &Names, query: &Query) -> Result<NamesOf, ReadError> {
     let Range { from, to } = query.range;
-    let eras = Eras::new(directory.read().changes_of_addresses(from, to));
-    ledger
-        .window_of(from, to, &eras)
-        .map_err(|error| ReadError::Failed(format!("{error:#}")))
+    names.of(from, to).map_err(failed)
+}
+
+fn window_of(ledger: &Ledger, names: &NamesOf, query: &Query) -> Result<Window, ReadError> {
+    let Range { from, to } = query.range;
+    let eras = Eras::new(names.read().changes_of_addresses(from, to));
+    ledger.window_of(from, to, &eras).map_err(failed)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is an error's end")]
+fn failed(error: anyhow::Error) -> ReadError {
+    ReadError::Failed(format!("{error:#}"))
 }

@@ -54,6 +54,7 @@ The file has the same names:
   cluster_insight = \"0.0.0.0:5555\"
   store = \"embedded:/var/lib/insight\"
   retention = \"30d\"
+  names_retention = \"30d\"
   agent_interval = \"10s\"
   kubernetes = \"in-cluster\"
   log = \"info\"
@@ -77,6 +78,9 @@ pub(super) struct ServeArgs {
     /// How long it is kept, 15m or more, for example 12h or 30d [default: 7d]
     #[arg(long, env = "INSIGHT_RETENTION", value_name = "DURATION")]
     pub(super) retention: Option<String>,
+    /// How long it is kept what Kubernetes said, which names past graphs and tells what changed [default: as --retention]
+    #[arg(long, env = "INSIGHT_NAMES_RETENTION", value_name = "DURATION")]
+    pub(super) names_retention: Option<String>,
     /// How often agents report, 1s to 10m [default: the agents' own]
     #[arg(long, env = "INSIGHT_AGENT_INTERVAL", value_name = "DURATION")]
     pub(super) agent_interval: Option<String>,

@@ -38,6 +38,7 @@ pub(super) struct Config {
     pub(super) cluster_insight: Option<SocketAddr>,
     pub(super) store: String,
     pub(super) retention: Duration,
+    pub(super) names_retention: Duration,
     pub(super) agent_interval: Option<Duration>,
     pub(super) cluster_ranges: Vec<IpNet>,
     pub(super) kubernetes: Asked,
@@ -55,6 +56,7 @@ struct File {
     cluster_insight: Option<SocketAddr>,
     store: Option<String>,
     retention: Option<String>,
+    names_retention: Option<String>,
     agent_interval: Option<String>,
     cluster_ranges: Option<Vec<String>>,
     kubernetes: Option<String>,
@@ -71,6 +73,12 @@ impl Config {
         };
         let localhost = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let retention = args.retention.or(file.retention);
+        let retention = parse_retention(retention.as_deref().unwrap_or("7d"))?;
+        let names_retention = args.names_retention.or(file.names_retention);
+        let names_retention = names_retention
+            .as_deref()
+            .map(parse_retention)
+            .transpose()?;
         let agent_interval = args.agent_interval.or(file.agent_interval);
         let ranges = args.cluster_ranges.or(file.cluster_ranges);
         let grpc = args.grpc.or(file.grpc).unwrap_or_else(|| localhost(7701));
@@ -103,7 +111,8 @@ impl Config {
                     env::var_os(name).map(PathBuf::from)
                 })?,
             })?,
-            retention: parse_retention(retention.as_deref().unwrap_or("7d"))?,
+            retention,
+            names_retention: names_retention.unwrap_or(retention),
             agent_interval: agent_interval
                 .as_deref()
                 .map(parse_agent_interval)
@@ -271,7 +280,7 @@ mod tests {
         assert!(error.contains("\"retension\" in /etc/a.toml"), "{error}");
         assert!(
             error.contains(
-                "grpc, http, cluster_insight, store, retention, agent_interval, cluster_ranges, kubernetes, kubernetes_secrets, log, log_format"
+                "grpc, http, cluster_insight, store, retention, names_retention, agent_interval, cluster_ranges, kubernetes, kubernetes_secrets, log, log_format"
             ),
             "{error}"
         );

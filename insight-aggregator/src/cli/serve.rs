@@ -13,6 +13,7 @@ use super::args::ServeArgs;
 use super::config::Config;
 use super::failure::Failure;
 use super::log;
+use crate::history::{History, Names, Recorder};
 use crate::kubernetes::Directory;
 use crate::kubernetes::watch::{self, Choice, Connection, Source, Watches};
 use crate::ledger::Ledger;
@@ -43,12 +44,14 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
 async fn serve(config: Config) -> Result<(), Failure> {
     // Caught from here on: a signal during a long start is not lost.
     let mut signals = Signals::catch()?;
-    let ledger = tokio::task::spawn_blocking({
+    let (ledger, history) = tokio::task::spawn_blocking({
         let (url, retention) = (config.store.clone(), config.retention);
+        let names_retention = config.names_retention;
         move || {
             let store = store::open(&url)?;
+            let history = History::new(Arc::clone(&store), names_retention);
             Ledger::open(store, retention, now_ms())
-                .map(Arc::new)
+                .map(|ledger| (Arc::new(ledger), Arc::new(history)))
                 .with_context(|| format!("reading what the store {url} has"))
         }
     })
@@ -57,13 +60,17 @@ async fn serve(config: Config) -> Result<(), Failure> {
     .map_err(|error| store_failure(&error))?;
     let cluster = Cluster::choose(&config).await?;
     let directory = Directory::default();
+    let recorder = match cluster.connection {
+        Some(_) => Some(remember(&history, &directory).await?),
+        None => None,
+    };
     let server = Server::start(
         ledger,
         config.grpc,
         config.http,
         config.cluster_insight,
         asked(&config),
-        directory.clone(),
+        Names::new(directory.clone(), history),
     )
     .await
     .map_err(|error| start_failure(&error))?;
@@ -86,12 +93,32 @@ async fn serve(config: Config) -> Result<(), Failure> {
         if let Some(watches) = watches {
             watches.stop().await;
         }
+        if let Some(recorder) = recorder {
+            // A panic there has been printed.
+            let _ = tokio::task::spawn_blocking(move || recorder.stop()).await;
+        }
     };
     tokio::select! {
         () = stopped => tracing::info!("stopped"),
         signal = signals.next() => tracing::warn!(signal, "told twice, stopping at once"),
     }
     Ok(())
+}
+
+/// Begins with what was known of Kubernetes before, and keeps what comes.
+async fn remember(history: &Arc<History>, directory: &Directory) -> Result<Recorder, Failure> {
+    let (history, directory) = (Arc::clone(history), directory.clone());
+    let started = tokio::task::spawn_blocking(move || {
+        if let Err(error) = history.begin(&directory, now_ms()) {
+            tracing::error!(
+                error = format!("{error:#}"),
+                "cannot read what Kubernetes said before; names begin with what it says now"
+            );
+        }
+        history.record(&directory)
+    });
+    let started = started.await.unwrap_or_else(|error| Err(error.into()));
+    started.map_err(|error| Failure::failed(format!("{error:#}"), "see `ulimit -u`"))
 }
 
 /// The cluster that is watched, if any. Its API server may be away.

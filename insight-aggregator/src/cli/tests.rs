@@ -163,7 +163,7 @@ fn flags_win_over_the_file_and_that_over_defaults() {
     let path = folder.path().join("a.toml");
     std::fs::write(
         &path,
-        "grpc = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:2\"\ncluster_insight = \"127.0.0.1:4\"\nstore = \"memory:\"\nretention = \"2h\"\nagent_interval = \"2s\"\ncluster_ranges = [\"10.1.2.3/8\", \"fd00::/8\"]\nkubernetes = \"/etc/kubeconfig\"\nkubernetes_secrets = true\nlog_format = \"json\"\n",
+        "grpc = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:2\"\ncluster_insight = \"127.0.0.1:4\"\nstore = \"memory:\"\nretention = \"2h\"\nnames_retention = \"3h\"\nagent_interval = \"2s\"\ncluster_ranges = [\"10.1.2.3/8\", \"fd00::/8\"]\nkubernetes = \"/etc/kubeconfig\"\nkubernetes_secrets = true\nlog_format = \"json\"\n",
     )
     .unwrap();
     let line = format!("serve --http 127.0.0.1:3 --config {}", path.display());
@@ -174,6 +174,7 @@ fn flags_win_over_the_file_and_that_over_defaults() {
         cluster_insight: Some("127.0.0.1:4".parse().unwrap()),
         store: "memory:".into(),
         retention: Duration::from_secs(7_200),
+        names_retention: Duration::from_secs(10_800),
         agent_interval: Some(Duration::from_secs(2)),
         cluster_ranges: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
         kubernetes: Asked::Kubeconfig("/etc/kubeconfig".into()),
@@ -184,6 +185,7 @@ fn flags_win_over_the_file_and_that_over_defaults() {
     assert_eq!(config, expected);
     let config = Config::resolve(serve("serve --store memory:")).unwrap();
     assert_eq!(config.retention, Duration::from_secs(7 * 86_400));
+    assert_eq!(config.names_retention, config.retention);
     assert_eq!(config.grpc.port(), 7701);
 }
 

@@ -198,7 +198,7 @@ pub(crate) fn realistic_pod(n: u64) -> Object {
             container.name = name.into();
             container.image = format!("registry.example.com/shop/{name}:1.42.{workload}").into();
             container.image_id =
-                format!("registry.example.com/shop/{name}@sha256:{:064x}", workload).into();
+                format!("registry.example.com/shop/{name}@sha256:{workload:064x}").into();
             container.id = format!("containerd://{}", hex(64)).into();
         }
         pod.containers = Box::new([pod.containers[0].clone(), sidecar]);

@@ -13,6 +13,6 @@ pub mod rights;
 pub(crate) mod testing;
 pub mod watch;
 
-pub use directory::Directory;
+pub use directory::{Directory, Listener};
 pub use hearing::{Hearing, Stale};
 pub use index::{Change, Index, Stored, Unrecorded, Watch, WorkloadName};

@@ -30,12 +30,12 @@ use crate::api::http::{self, Http};
 use crate::api::prometheus::EdgeSeries;
 use crate::api::reader::Reader;
 use crate::api::stats::ApiStats;
+use crate::history::Names;
 use crate::ingest::agents::Agents;
 use crate::ingest::committer::Committer;
 use crate::ingest::limits::MAX_MESSAGE_BYTES;
 use crate::ingest::service::AgentApi;
 use crate::ingest::stats::IngestStats;
-use crate::kubernetes::Directory;
 use crate::ledger::Ledger;
 
 /// How often the other end of a quiet connection is asked whether it is there, so that a node that lost power leaves its
@@ -67,7 +67,7 @@ pub struct Server {
 
 impl Server {
     /// Starts everything over an open ledger and waits until both addresses are listened to. Port 0 takes a free one. `asked` is
-    /// sent to every agent, with what is durable of it. `directory` names what they report. Cluster Insight's paths are also served alone, if an
+    /// sent to every agent, with what is durable of it. `names` names what they report. Cluster Insight's paths are also served alone, if an
     /// address is given for it.
     ///
     /// Errors: [`PortTaken`], or what else is wrong with an address.
@@ -77,8 +77,10 @@ impl Server {
         http: SocketAddr,
         cluster_insight: Option<SocketAddr>,
         asked: v1::AgentConfig,
-        directory: Directory,
+        names: impl Into<Names>,
     ) -> Result<Self> {
+        let names = names.into();
+        let directory = names.directory().clone();
         let grpc_listener = addresses::listen("grpc", grpc).await?;
         let http_listener = addresses::listen("http", http).await?;
         let (grpc, http) = (grpc_listener.local_addr()?, http_listener.local_addr()?);
@@ -99,21 +101,15 @@ impl Server {
         let (committer, commits) = Committer::start(ledger.clone(), ingest.clone())
             .context("cannot start the thread that makes reports durable")?;
         let stop_retention = CancellationToken::new();
-        let retention = tokio::spawn(retention::run(ledger.clone(), stop_retention.clone()));
-
-        serving.spawn(names::follow(
-            directory.clone(),
+        let retention = tokio::spawn(retention::run(
             ledger.clone(),
-            stop.clone(),
+            names.history().cloned(),
+            stop_retention.clone(),
         ));
-        let reader = Reader::new(ledger.clone(), directory.clone(), stats.clone());
-        let feeds = Feeds::new(
-            ledger.clone(),
-            directory,
-            stats,
-            stop.clone(),
-            serving.clone(),
-        );
+
+        serving.spawn(names::follow(directory, ledger.clone(), stop.clone()));
+        let reader = Reader::new(ledger.clone(), names.clone(), stats.clone());
+        let feeds = Feeds::new(ledger.clone(), names, stats, stop.clone(), serving.clone());
         let agent_api = AgentApi {
             ledger,
             committer: committer.clone(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::history::History;
 use crate::ledger::Ledger;
 use crate::model::now_ms;
 
@@ -13,7 +14,11 @@ use crate::model::now_ms;
 const EVERY: Duration = Duration::from_secs(60);
 
 /// Drops expired windows each minute until `stop`.
-pub(super) async fn run(ledger: Arc<Ledger>, stop: CancellationToken) {
+pub(super) async fn run(
+    ledger: Arc<Ledger>,
+    history: Option<Arc<History>>,
+    stop: CancellationToken,
+) {
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -21,8 +26,12 @@ pub(super) async fn run(ledger: Arc<Ledger>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
-        let dropping = ledger.clone();
-        let dropped = tokio::task::spawn_blocking(move || dropping.drop_expired(now_ms())).await;
+        let (dropping, names) = (ledger.clone(), history.clone());
+        let dropped = tokio::task::spawn_blocking(move || {
+            let of_names = names.map_or(Ok(0), |names| names.drop_expired(now_ms()))?;
+            anyhow::Ok(of_names + dropping.drop_expired(now_ms())?)
+        })
+        .await;
         match dropped {
             Ok(Ok(0)) => {}
             Ok(Ok(windows)) => tracing::info!(windows, "dropped what is older than the retention"),

@@ -11,7 +11,7 @@ use super::history::{History, Version};
 use super::token::Token;
 use crate::api::reader::{ReadError, graph_of};
 use crate::graph::{self, Part, Query, Range};
-use crate::kubernetes::Directory;
+use crate::history::Names;
 use crate::ledger::Ledger;
 use crate::model::now_ms;
 
@@ -102,7 +102,7 @@ impl Feed {
     /// Makes versions while somebody reads.
     async fn follow(&self, shared: &Shared) {
         let mut changes = shared.ledger.changes();
-        let mut names = shared.directory.changes();
+        let mut names = shared.names.directory().changes();
         while self.has_subscribers() {
             changes.mark_unchanged();
             names.mark_unchanged();
@@ -123,12 +123,12 @@ impl Feed {
     /// Makes a version and publishes it; the pause it has earned, or nothing if this feed's tasks cannot go on.
     async fn renew(&self, shared: &Shared) -> Option<Duration> {
         let before = self.history().newest().cloned();
-        let (ledger, directory) = (shared.ledger.clone(), shared.directory.clone());
+        let (ledger, all_names) = (shared.ledger.clone(), shared.names.clone());
         let part = self.part.clone();
         let turn = shared.builds.acquire().await.ok()?;
         let started = Instant::now();
         let made =
-            tokio::task::spawn_blocking(move || make(&ledger, &directory, &part, before)).await;
+            tokio::task::spawn_blocking(move || make(&ledger, &all_names, &part, before)).await;
         drop(turn);
         let spent = started.elapsed();
         shared.stats.feed_builds.add(spent);
@@ -174,7 +174,7 @@ async fn changed(changes: &mut watch::Receiver<u64>) {
 /// The graph as it is now: the version before again if nothing changed. Blocks.
 fn make(
     ledger: &Ledger,
-    directory: &Directory,
+    names: &Names,
     part: &Part,
     before: Option<Arc<Version>>,
 ) -> Result<Arc<Version>, ReadError> {
@@ -182,7 +182,7 @@ fn make(
         range: Range::running(now_ms()),
         part: part.clone(),
     };
-    let graph = graph_of(ledger, directory, &query)?;
+    let graph = graph_of(ledger, names, &query)?;
     let Some(before) = before else {
         return Ok(Arc::new(Version {
             number: 1,

@@ -21,7 +21,7 @@ use self::live::Feed;
 pub use self::subscriber::{SLOW, Subscriber};
 use super::stats::ApiStats;
 use crate::graph::Part;
-use crate::kubernetes::Directory;
+use crate::history::Names;
 use crate::ledger::Ledger;
 
 /// Subscribers at the same time. Each costs a task and, while it lags, one version of the graph.
@@ -48,7 +48,7 @@ pub struct Feeds {
 
 struct Shared {
     ledger: Arc<Ledger>,
-    directory: Directory,
+    names: Names,
     stats: Arc<ApiStats>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -61,14 +61,14 @@ impl Feeds {
     /// No feed yet. Tasks end when `stop` is cancelled.
     pub fn new(
         ledger: Arc<Ledger>,
-        directory: Directory,
+        names: impl Into<Names>,
         stats: Arc<ApiStats>,
         stop: CancellationToken,
         tasks: TaskTracker,
     ) -> Self {
         let shared = Shared {
             ledger,
-            directory,
+            names: names.into(),
             stats,
             stop,
             tasks,

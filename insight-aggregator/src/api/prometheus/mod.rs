@@ -1,11 +1,12 @@
 //! `/metrics`: edges, containers and the aggregator's own numbers, for Prometheus.
 //!
 //! Written in the text format 0.0.4, which every scraper reads. [`text`] writes it, [`edges`] turns totals into series
-//! that never go back, [`containers`], [`own`] and [`kubernetes`] have the rest.
+//! that never go back, [`containers`], [`own`], [`kubernetes`] and [`names`] have the rest.
 
 mod containers;
 mod edges;
 mod kubernetes;
+mod names;
 mod own;
 #[cfg(test)]
 pub(super) mod parse;
@@ -46,6 +47,7 @@ pub(super) async fn scrape(
         .await?;
     own::write(&http, totals_overflowed, &mut text);
     kubernetes::write(http.reader.directory(), &mut text);
+    names::write(http.reader.names().history(), &mut text);
     Ok((
         [(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
         text.finish(),

@@ -4,7 +4,7 @@ use insight_proto::v1;
 
 use crate::graph::query::time::to_proto;
 use crate::kubernetes::object::ApiKind;
-use crate::kubernetes::{Hearing, Index};
+use crate::kubernetes::{Hearing, Index, Unrecorded};
 use crate::model::Window;
 
 /// What of the window's names cannot be relied on. Everything is counted all the same; names are looked up again when the graph is made again.
@@ -30,6 +30,16 @@ pub(super) fn gaps(window: &Window, index: &Index) -> Vec<v1::Gap> {
         if from < window.to {
             gaps.push(gap(from, "kubernetes_stale", detail));
         }
+    }
+    let touches = |time: &&Unrecorded| time.from < window.to && window.from < time.to;
+    for time in index.unrecorded().iter().filter(touches) {
+        let detail = "what Kubernetes said then was not recorded, because the aggregator was away or could not keep it: \
+                      names may be old or missing";
+        let from = time.from.max(window.from);
+        gaps.push(v1::Gap {
+            to: Some(to_proto(time.to.min(window.to))),
+            ..gap(from, "kubernetes_stale", detail.to_owned())
+        });
     }
     if let Some((_, why)) = refused.first() {
         let kinds = names(refused.iter().map(|(kind, _)| kind));
@@ -64,6 +74,28 @@ mod tests {
         gaps.filter(|gap| gap.reason.starts_with("kubernetes"))
             .map(|gap| (gap.reason, gap.from.map(seconds), gap.detail))
             .collect()
+    }
+
+    #[test]
+    fn times_that_nobody_recorded_are_said() {
+        let mut index = Index::default();
+        let minute = 60_000;
+        for (from, to) in [
+            (START - minute, START + minute),
+            (END - minute, END + minute),
+            (START - minute, START),
+            (END, END + minute),
+        ] {
+            index.note_unrecorded(Unrecorded { from, to });
+        }
+        let graph = World::new().knowing(index).graph(Level::Workload);
+        assert!(!graph.complete);
+        let mut gaps = graph.gaps;
+        gaps.retain(|gap| gap.reason == "kubernetes_stale");
+        let ms = |at: Option<prost_types::Timestamp>| at.unwrap().seconds * 1000;
+        let times: Vec<_> = gaps.iter().map(|gap| (ms(gap.from), ms(gap.to))).collect();
+        assert_eq!(times, [(START, START + minute), (END - minute, END)]);
+        assert!(gaps[0].detail.contains("not recorded"), "{gaps:?}");
     }
 
     #[test]

@@ -208,19 +208,3 @@ pub(super) fn of_occurrence(of: &Occurrence, at: UnixMs) -> stored::Event {
         last: of.last,
     }
 }
-
-/// The Event of a message.
-pub(super) fn to_occurrence(of: &stored::Event, texts: &mut Texts) -> Result<Occurrence> {
-    let about = of.about.as_ref().context("it is about nothing")?;
-    Ok(Occurrence {
-        uid: texts.intern(&of.uid),
-        namespace: texts.intern(&of.namespace),
-        about: decode::owner(about, texts),
-        severity: texts.intern(&of.severity),
-        reason: texts.intern(&of.reason),
-        note: of.note.as_str().into(),
-        count: of.count,
-        first: of.first,
-        last: of.last,
-    })
-}

@@ -6,6 +6,22 @@ use crate::kubernetes::Index;
 use crate::kubernetes::object::{ApiKind, Object, Owner};
 use crate::kubernetes::testing::owner;
 
+/// The Event of a message.
+fn to_occurrence(of: &stored::Event, texts: &mut Texts) -> Result<Occurrence> {
+    let about = of.about.as_ref().context("it is about nothing")?;
+    Ok(Occurrence {
+        uid: texts.intern(&of.uid),
+        namespace: texts.intern(&of.namespace),
+        about: decode::owner(about, texts),
+        severity: texts.intern(&of.severity),
+        reason: texts.intern(&of.reason),
+        note: of.note.as_str().into(),
+        count: of.count,
+        first: of.first,
+        last: of.last,
+    })
+}
+
 fn entry(change: Change) -> Entry {
     Entry {
         at: 1_700_000_000_123,

@@ -96,6 +96,21 @@ impl Index {
         }
     }
 
+    /// Begins with what was known before this process was there, until it is heard again. Nothing is noted of it. Kinds that are only watched where they are met
+    /// are left out: nobody might ever say that they are gone.
+    pub fn begin_with(&mut self, past: Self) {
+        let journal = self.journal.take();
+        let version = self.version + past.version + 1;
+        *self = past;
+        self.remembers_all = false;
+        self.watches.clear();
+        self.unrecorded.clear();
+        self.objects
+            .retain(|kind, _| !matches!(kind, ApiKind::Other(_)));
+        self.journal = journal;
+        self.version = version;
+    }
+
     /// Notes a time of which changes may be missing.
     pub fn note_unrecorded(&mut self, time: Unrecorded) {
         self.unrecorded.push(time);

@@ -149,9 +149,11 @@ impl Index {
         let objects = living
             .map(|stored| &stored.object)
             .chain(self.pods.all_gone());
+        // Its own, too: one without pods may get some.
         let owners = objects.flat_map(|object| {
             let above = object.meta.controller.as_ref();
-            above.map(|owner| Text::clone(&owner.uid))
+            let above = above.map(|owner| Text::clone(&owner.uid));
+            above.into_iter().chain([Text::clone(&object.meta.uid)])
         });
         self.chains.forget(owners);
         self.texts.sweep();

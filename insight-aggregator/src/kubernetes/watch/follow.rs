@@ -124,7 +124,11 @@ where
             }
             // What was known before is not wrong because nobody may ask any more, but it grows old.
             Failure::Forbidden(why) if was_known => (behind(format!("refused: {why}")), RARELY),
-            Failure::Forbidden(why) => (Watch::Forbidden { why }, RARELY),
+            Failure::Forbidden(why) => {
+                // What a process before this one knew.
+                self.forget();
+                (Watch::Forbidden { why }, RARELY)
+            }
             Failure::Absent => {
                 self.version = None;
                 self.forget();

@@ -24,6 +24,7 @@ use v1::topology_service_client::TopologyServiceClient;
 use self::report::hello;
 use super::*;
 use crate::api::grpc::wrong_question;
+use crate::kubernetes::Directory;
 use crate::model::now_ms;
 use crate::store::Memory;
 
