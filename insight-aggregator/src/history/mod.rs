@@ -81,7 +81,7 @@ impl History {
     pub fn begin(&self, directory: &Directory, now: UnixMs) -> Result<()> {
         let from = now - BEFORE_START;
         self.living_since.store(now, Ordering::SeqCst);
-        let known = self.rebuild(from, now)?;
+        let known = self.rebuild(from, now, now)?;
         if let Some(past) = known {
             directory.change(|index| index.begin_with(past));
         }
@@ -109,7 +109,7 @@ impl History {
         if let Some(known) = cache.get((from, to)) {
             return Ok(known);
         }
-        let index = self.rebuild(from, to)?.map(Arc::new);
+        let index = self.rebuild(from, to, now)?.map(Arc::new);
         // What is so near to now is still being written.
         if to < now - recorder::SETTLED_MS {
             cache.put((from, to), index.clone());
@@ -117,11 +117,12 @@ impl History {
         Ok(index)
     }
 
-    fn rebuild(&self, from: UnixMs, to: UnixMs) -> Result<Option<Index>> {
+    fn rebuild(&self, from: UnixMs, to: UnixMs, now: UnixMs) -> Result<Option<Index>> {
         let started = Instant::now();
         let rebuild = Rebuild {
             store: &*self.store,
             stats: &self.stats,
+            settled: now - recorder::SETTLED_MS,
         };
         let index = rebuild.index(from, to);
         self.stats.rebuilds.add(started.elapsed());

@@ -26,6 +26,8 @@ const MAX_BROKEN: usize = 6;
 pub(super) struct Rebuild<'s> {
     pub(super) store: &'s dyn Store,
     pub(super) stats: &'s HistoryStats,
+    /// What was recorded until then is written; of the time after it may be on its way.
+    pub(super) settled: UnixMs,
 }
 
 impl Rebuild<'_> {
@@ -115,7 +117,11 @@ impl Rebuild<'_> {
             };
             self.look_ahead(&mut index, &parts, ahead.at, to);
         }
-        for time in &plan.unrecorded {
+        for time in plan
+            .unrecorded
+            .iter()
+            .filter(|time| time.from < self.settled)
+        {
             index.note_unrecorded(time.clone());
         }
         Ok(Ok(index))

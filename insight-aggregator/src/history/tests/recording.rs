@@ -255,6 +255,66 @@ fn nothing_is_recorded_before_the_first_lists_are_read() {
 }
 
 #[test]
+fn what_is_on_its_way_to_the_disk_is_not_missing() {
+    let history = history(Arc::new(Memory::new()));
+    let mut recording = Recording::begin(&history, 7, START);
+    recording.put(pod("a", "n1", &[]), 1, START);
+    recording.flush(START);
+    recording.flush(START + 20 * MIN);
+    let end = START + 21 * MIN;
+    let at = |to, now| history.index(START + MIN, to, now).unwrap().unwrap();
+    let holes = |to, now| at(to, now).unrecorded().len();
+    assert_eq!(holes(end, end), 1, "a minute without a word");
+    assert_eq!(holes(end - MIN / 2, end - MIN / 2), 0);
+    assert_eq!(holes(end - MIN / 2, end + HOUR), 1, "it never came");
+}
+
+#[test]
+fn names_are_those_of_now_only_for_what_is_near_to_now() {
+    let history = Arc::new(history(Arc::new(Memory::new())));
+    let mut recording = Recording::begin(&history, 7, START);
+    let directory = recording.directory.clone();
+    let names = crate::history::Names::new(directory.clone(), Arc::clone(&history));
+    recording.put(by_image("b", "shop:1"), 1, START);
+    recording.flush(START);
+    let later = START + 30 * MIN;
+    recording.put(by_image("b", "shop:2"), 2, later);
+    recording.flush(later);
+    let image = |from, to| {
+        let found = names.of_at(from, to, later + MIN).unwrap();
+        let index = found.read();
+        let pod = index.get(&ApiKind::Pod, "shop", "b").unwrap();
+        pod.object.pod().unwrap().containers[0].image.to_string()
+    };
+    assert_eq!(image(later - 5 * MIN, later + MIN), "shop:2");
+    assert_eq!(image(later - 15 * MIN, later - 2 * MIN), "shop:1");
+    // Without a history there is no other time than now.
+    let only_now = crate::history::Names::from(directory);
+    let found = only_now.of_at(0, START, later).unwrap();
+    assert_eq!(found.read().objects().count(), 1);
+}
+
+#[test]
+fn a_start_knows_what_was_there_before_and_who_has_gone() {
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    some_hours(Arc::clone(&store));
+    let now = START + 82 * MIN;
+    let history = history(store);
+    let mut recording = Recording::begin(&history, 8, now);
+    {
+        let index = recording.directory.read();
+        assert_eq!(names(&index), ["b"]);
+        assert!(index.pod("uid-a").is_some(), "gone two minutes ago");
+        assert!(index.version() > 0 && index.watches().next().is_none());
+    }
+    // What is listed again is no change.
+    recording.flush(now);
+    recording.put(by_image("b", "shop:2"), 4, now);
+    recording.flush(now);
+    assert_eq!(history.stats().written.get(), 0);
+}
+
+#[test]
 fn a_large_cluster_fits_into_parts() {
     let mut index = Index::default();
     // Labels that do not compress.
