@@ -1,6 +1,5 @@
 //! A graph of a past time has the names and labels of then: also after the workloads are gone, and the aggregator was started again.
 
-use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -9,7 +8,7 @@ use insight_tests::cluster::{Cluster, Deployment, Load, Namespace};
 use insight_tests::needs_root;
 use insight_tests::product::{Agent, Aggregator};
 use insight_tests::reader::edge::{find, from_json};
-use insight_tests::wait::{PATIENCE, eventually};
+use insight_tests::wait::{PATIENCE, eventually, pause};
 use serde_json::Value;
 
 const PORT: u16 = 7085;
@@ -91,7 +90,7 @@ fn a_past_graph_has_its_names_after_all_is_gone() -> Result<()> {
         both[0].addresses[0]
     );
     let mut calls = Calls::of(pods.load_in(&both[1], "serve", &call)?);
-    sleep(Duration::from_secs(5));
+    pause(Duration::from_secs(5));
     calls.end()?;
     agents.iter().try_for_each(Agent::settle)?;
     let namespace = pods.name.clone();
@@ -114,7 +113,7 @@ fn a_past_graph_has_its_names_after_all_is_gone() -> Result<()> {
     aggregator.daemon.kill()?;
     aggregator.restart()?;
     while calls::clock() < to + PAST {
-        sleep(Duration::from_secs(1));
+        pause(Duration::from_secs(1));
     }
     let past = Past {
         aggregator: &aggregator,

@@ -5,6 +5,7 @@
 //! known. [`names`] chooses between now and then. [`form`] and [`rows`] are how it is stored.
 
 mod cache;
+mod changes;
 mod form;
 mod names;
 mod plan;
@@ -31,6 +32,7 @@ use crate::kubernetes::{Directory, Index};
 use crate::model::UnixMs;
 use crate::store::Store;
 
+pub use changes::{Happened, What};
 pub use names::{Names, NamesOf, Reading};
 pub use recorder::Recorder;
 pub use stats::HistoryStats;
@@ -127,6 +129,19 @@ impl History {
         let index = rebuild.index(from, to);
         self.stats.rebuilds.add(started.elapsed());
         index.context("reading what Kubernetes said in the past")
+    }
+
+    /// What changed after `from` until `to`, in order. Blocks.
+    pub fn changes(&self, from: UnixMs, to: UnixMs) -> Result<Vec<Happened>> {
+        let rebuild = Rebuild {
+            store: &*self.store,
+            stats: &self.stats,
+            settled: to,
+        };
+        let before = rebuild.index(from, from)?;
+        let mut index = before.unwrap_or_else(Index::of_the_past);
+        let entries = rebuild.between(from, to, index.texts())?;
+        Ok(changes::changes(&mut index, entries, from))
     }
 
     /// Drops windows that ended longer than the retention ago, and says how many.

@@ -202,6 +202,21 @@ impl Rebuild<'_> {
         }
     }
 
+    /// The changes after `from` until `to`, in order.
+    pub(super) fn between(
+        &self,
+        from: UnixMs,
+        to: UnixMs,
+        texts: &mut Texts,
+    ) -> Result<Vec<Entry>> {
+        // As if there was a snapshot then, of nobody who writes.
+        let base = stored::Manifest {
+            at: from,
+            ..stored::Manifest::default()
+        };
+        Ok(self.changes(&base, to, texts)?.0)
+    }
+
     /// The changes after a snapshot until `to`, in order, and whether all could be read.
     fn changes(
         &self,

@@ -92,6 +92,23 @@ fn a_past_time_has_the_names_and_images_of_then() {
 }
 
 #[test]
+fn what_changed_between_two_times_is_told() {
+    let store: Arc<dyn Store> = Arc::new(Memory::new());
+    some_hours(Arc::clone(&store));
+    let history = history(store);
+    let told = |from: i64, to: i64| -> Vec<String> {
+        let all = history.changes(START + from * MIN, START + to * MIN);
+        let all = all.unwrap().into_iter();
+        all.map(|of| format!("{} {} {:?}", (of.at - START) / MIN, of.name, of.what))
+            .collect()
+    };
+    let images = "70 b Images { from: [\"shop:1\"], to: [\"shop:2\"] }";
+    assert_eq!(told(20, 85), [images, "80 a Deleted"]);
+    assert_eq!(told(69, 70), [images]);
+    assert!(told(70, 79).is_empty(), "after the first, up to the last");
+}
+
+#[test]
 fn the_same_in_a_folder_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     some_hours(Arc::new(Embedded::open(dir.path()).unwrap()));
