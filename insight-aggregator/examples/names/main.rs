@@ -3,6 +3,7 @@
 
 mod cluster;
 mod flows;
+mod past;
 
 use std::fs;
 use std::hint::black_box;
@@ -68,15 +69,20 @@ fn main() -> Result<()> {
     let (all, pairs) = ask(Level::Pod)?;
     ensure!(pairs as u64 == pods * calls, "{pairs} edges");
     ensure!(edges < pairs, "{edges} edges between workloads");
+    let records = window.rows.len();
+    drop(window);
+    let past = past::measure(index)?;
     let told = json!({
         "index_bytes": index_bytes,
         "objects": objects,
         "put_seconds": put.as_secs_f64(),
         "change_seconds": change.as_secs_f64(),
-        "records": window.rows.len(),
+        "records": records,
         "join_seconds": join,
         "pods_seconds": all,
         "resident": resident,
+        "snapshot_bytes": past.snapshot_bytes,
+        "rebuild_seconds": past.rebuild.as_secs_f64(),
     });
     println!("{told}");
     Ok(())

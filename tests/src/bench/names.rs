@@ -84,5 +84,17 @@ pub(super) fn run(scale: &Scale) -> Result<Vec<Row>> {
         )
         .digits(0)
         .budget(Budget::Below(1536.0)),
+        Row::new(
+            "names of a past time: the index made again from a snapshot in memory",
+            number("rebuild_seconds")? * 1e3,
+            "ms",
+        )
+        .digits(0),
+        Row::new(
+            "  bytes of the snapshot, of a pod, all else included",
+            number("snapshot_bytes")? / pods,
+            "bytes",
+        )
+        .digits(0),
     ])
 }
