@@ -7,8 +7,9 @@ use crate::kubernetes::object::{ApiKind, ContainerRole, Labels, Text};
 use crate::kubernetes::{Index, WorkloadName};
 use crate::model::{Entity, Kind, Level};
 
-/// Labels that Kubernetes gives each pod, or each generation of them, to tell them apart: a workload has none of its own.
-const OF_ONE_POD: [&str; 7] = [
+/// Labels that Kubernetes gives each pod, or each generation of them, to tell them apart, and those of the node that it is on: a workload has none of
+/// its own.
+const OF_ONE_POD: [&str; 9] = [
     "pod-template-hash",
     "controller-revision-hash",
     "pod-template-generation",
@@ -16,6 +17,9 @@ const OF_ONE_POD: [&str; 7] = [
     "apps.kubernetes.io/pod-index",
     "batch.kubernetes.io/controller-uid",
     "controller-uid",
+    // Since Kubernetes 1.35 a pod has them from its node.
+    "topology.kubernetes.io/region",
+    "topology.kubernetes.io/zone",
 ];
 
 /// A node with the Services that a pod of it stands behind.
