@@ -248,7 +248,10 @@ impl<'a, 'w> FarEnds<'a, 'w> {
             (Some(_), Some(_)) => Said::Several(them),
             (None, _) => match self.index.backend_outside(place.address) {
                 Some(service) if self.is_reached(service, place) => Said::Service(service),
-                _ => Said::Nothing,
+                _ => match self.index.gateway(place.address) {
+                    Some(node) => Said::One(self.ends.host(node)),
+                    None => Said::Nothing,
+                },
             },
         }
     }

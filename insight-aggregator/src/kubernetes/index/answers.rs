@@ -122,6 +122,11 @@ impl Index {
         self.members.outside(address)
     }
 
+    /// The node whose own address among its pods' addresses this is, as long as no pod has it.
+    pub fn gateway(&self, address: IpAddr) -> Option<&Text> {
+        self.gateways.get(&address)
+    }
+
     /// The pod on this node's network that says it listens on the port, if it is one.
     pub fn on_port(&self, node: &str, port: u16, protocol: Protocol) -> Option<&Text> {
         self.pods.on_port(node, port, protocol)

@@ -1,9 +1,9 @@
 //! What follows from an object that comes, changes or goes.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{Holder, Index, Key, key_of};
-use crate::kubernetes::object::{Body, EndpointSlice, Meta, Object, Pod, Service, Text};
+use crate::kubernetes::object::{Body, EndpointSlice, Meta, Node, Object, Pod, Service, Text};
 use crate::model::UnixMs;
 
 impl Index {
@@ -18,6 +18,9 @@ impl Index {
             }
             Body::Node(node) => {
                 let holder = Holder::Node(Text::clone(&meta.name));
+                for address in gateways(node) {
+                    self.gateways.insert(address, Text::clone(&meta.name));
+                }
                 let before = before.and_then(Object::node);
                 let lost = before.map_or(&[][..], |before| &before.addresses);
                 self.take_addresses(&holder, &node.addresses, lost, [meta.created, at], None);
@@ -65,6 +68,9 @@ impl Index {
             }
             Body::Node(node) => {
                 let holder = Holder::Node(Text::clone(&object.meta.name));
+                for address in gateways(node) {
+                    self.gateways.remove(&address);
+                }
                 for address in &node.addresses {
                     self.addresses.release(*address, &holder, at);
                 }
@@ -126,6 +132,17 @@ impl Index {
             self.addresses.hold(*address, holder, from, at, until);
         }
     }
+}
+
+/// The first two addresses of each range of a node's pods: its bridge to them or its tunnel has one, and what it forwards masqueraded comes from there.
+fn gateways(node: &Node) -> impl Iterator<Item = IpAddr> {
+    node.pod_ranges.iter().flat_map(|range| {
+        let first = match range.network() {
+            IpAddr::V4(first) => IpAddr::from(Ipv4Addr::from_bits(first.to_bits() | 1)),
+            IpAddr::V6(first) => IpAddr::from(Ipv6Addr::from_bits(first.to_bits() | 1)),
+        };
+        [range.network(), first]
+    })
 }
 
 fn addresses_of_service(service: &Service) -> Vec<IpAddr> {

@@ -14,6 +14,7 @@ mod state;
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 
 use super::object::{ApiKind, Object, Occurrence, Text, Texts};
 use crate::model::{Protocol, UnixMs};
@@ -70,6 +71,8 @@ pub struct Index {
     journal: Option<Vec<Change>>,
     /// Nothing is forgotten.
     remembers_all: bool,
+    /// The addresses that a node's own devices have in the range of its pods, with its name.
+    gateways: HashMap<IpAddr, Text>,
     swept: UnixMs,
     version: u64,
 }
