@@ -8,7 +8,6 @@ use insight_tests::needs_root;
 use insight_tests::product::Aggregator;
 use insight_tests::reader::edge;
 use insight_tests::wait::{PATIENCE, eventually};
-use insight_tests::witness::{Round, Witness, in_clear_view};
 
 /// One that the witness watches.
 const PORT: u16 = 7080;
@@ -57,22 +56,10 @@ fn calls_are_counted(cluster: &Cluster, pods: &Namespace, aggregator: &Aggregato
     })
 }
 
-/// Repeats a round in which the kernel hid something from all programs.
-fn in_rounds(round: impl Fn(&Cluster) -> Result<()>) -> Result<()> {
-    let cluster = Cluster::obtain()?;
-    in_clear_view(|| {
-        let witness = Witness::start();
-        Ok(Round {
-            ended: round(&cluster),
-            hidden: witness.hidden()?,
-        })
-    })
-}
-
 #[test]
 fn as_processes_of_the_nodes() -> Result<()> {
     needs_root!("agents as processes of the nodes");
-    in_rounds(|cluster| {
+    Cluster::in_clear_view(|cluster| {
         let pods = Namespace::new(cluster)?;
         let aggregator = cluster.aggregator(&[])?;
         let mut agents = Vec::new();
@@ -86,7 +73,7 @@ fn as_processes_of_the_nodes() -> Result<()> {
 #[test]
 fn as_pods_with_the_least_rights() -> Result<()> {
     needs_root!("agents as pods with the least rights");
-    in_rounds(|cluster| {
+    Cluster::in_clear_view(|cluster| {
         let aggregator = cluster.aggregator(&[])?;
         let pods = Namespace::new(cluster)?;
         daemon_set::agents(&pods, &aggregator, &[])?;

@@ -9,7 +9,6 @@ use insight_tests::needs_root;
 use insight_tests::product::{Agent, Aggregator};
 use insight_tests::reader::edge::{Counts, Edge, find, from_json};
 use insight_tests::wait::{PATIENCE, eventually};
-use insight_tests::witness::{Round, Witness, in_clear_view};
 use serde_json::Value;
 
 /// Ports that the witness watches, one of each test: who has no name cannot be asked for by a namespace.
@@ -174,21 +173,10 @@ impl<'a> Scene<'a> {
     }
 }
 
-fn in_rounds(round: impl Fn(&Cluster) -> Result<()>) -> Result<()> {
-    let cluster = Cluster::obtain()?;
-    in_clear_view(|| {
-        let witness = Witness::start();
-        Ok(Round {
-            ended: round(&cluster),
-            hidden: witness.hidden()?,
-        })
-    })
-}
-
 #[test]
 fn names_are_kept_and_caught_up_with() -> Result<()> {
     needs_root!("names are kept and caught up with");
-    in_rounds(|cluster| {
+    Cluster::in_clear_view(|cluster| {
         let mut scene = Scene::new(cluster, KEPT)?;
         scene.relay.cut();
         scene.wait_stale(true)?;
@@ -246,7 +234,7 @@ fn names_are_kept_and_caught_up_with() -> Result<()> {
 #[test]
 fn an_aggregator_that_begins_anew_calls_nobody_by_a_wrong_name() -> Result<()> {
     needs_root!("an aggregator that begins anew calls nobody by a wrong name");
-    in_rounds(|cluster| {
+    Cluster::in_clear_view(|cluster| {
         let mut scene = Scene::new(cluster, ANEW)?;
         let before = scene.named()?.client_view.context("no view")?.opened;
         scene.aggregator.daemon.kill()?;

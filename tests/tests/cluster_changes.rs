@@ -1,16 +1,14 @@
 //! The graph follows a workload that changes: its pods come and go, it stays itself.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use insight_tests::cluster::calls::Calls;
-use insight_tests::cluster::{Cluster, Deployment, Load, Namespace, Pod};
+use insight_tests::cluster::{Cluster, Deployment, Load, Namespace, Pod, Stage};
 use insight_tests::needs_root;
-use insight_tests::product::{Agent, Aggregator};
 use insight_tests::reader::edge::{Counts, Edge, find, from_json};
-use insight_tests::wait::{PATIENCE, eventually};
-use insight_tests::witness::{Round, Witness, in_clear_view};
+use insight_tests::wait::{PATIENCE, eventually, pause};
 use serde_json::Value;
 
 /// Of the pods; one that the witness watches.
@@ -19,6 +17,8 @@ const PORT: u16 = 7083;
 const REQUEST: u64 = 64;
 const WEB: u64 = 500;
 const OTHER: u64 = 900;
+/// How often an agent of the tests reports.
+const INTERVAL: Duration = Duration::from_millis(500);
 
 /// A Service in front of a workload.
 fn service(of: &str) -> String {
@@ -33,9 +33,7 @@ spec: {{selector: {{app: {of}}}, ports: [{{port: 80, targetPort: {PORT}}}]}}
 }
 
 struct Scene<'a> {
-    pods: Namespace<'a>,
-    aggregator: Aggregator,
-    agents: Vec<Agent>,
+    stage: Stage<'a>,
     calls: Calls,
 }
 
@@ -52,9 +50,8 @@ impl Drop for Cordoned<'_> {
 
 impl<'a> Scene<'a> {
     fn new(cluster: &'a Cluster) -> Result<Self> {
-        let pods = Namespace::new(cluster)?;
-        let (aggregator, agents) = cluster.insight()?;
-        Load::image()?;
+        let stage = Stage::new(cluster)?;
+        let pods = &stage.pods;
         for (name, reply, replicas) in [("web", WEB, 2), ("other", OTHER, 1), ("client", 1, 1)] {
             let loads = [Load::serve(PORT, reply)];
             // The client stays where it is when the other node is drained.
@@ -65,7 +62,7 @@ impl<'a> Scene<'a> {
                 replicas,
                 loads: &loads,
             }
-            .apply(&pods)?;
+            .apply(pods)?;
         }
         pods.apply(&service("web"))?;
         for name in ["web", "other", "client"] {
@@ -81,23 +78,17 @@ impl<'a> Scene<'a> {
         let call = format!("call --to {address}:80 --send {REQUEST} --every-ms 20");
         let client = pods.only_pod_with("app=client")?;
         let calls = Calls::of(pods.load_in(&client, "serve", &call)?);
-        Ok(Self {
-            pods,
-            aggregator,
-            agents,
-            calls,
-        })
+        Ok(Self { stage, calls })
     }
 
     fn id(&self, name: &str) -> String {
-        format!("deployment:{}/{name}", self.pods.name)
+        self.stage.id("deployment", name)
     }
 
     fn graph(&self, query: &str) -> Result<Value> {
-        let namespace = &self.pods.name;
-        self.aggregator
-            .reader()?
-            .graph(&format!("namespaces={namespace}&ports={PORT}&{query}"))
+        let namespace = &self.stage.pods.name;
+        let query = format!("namespaces={namespace}&ports={PORT}&{query}");
+        self.stage.graph(&query)
     }
 
     /// The edge from the client to a workload, with the Service that was dialed.
@@ -106,7 +97,7 @@ impl<'a> Scene<'a> {
         let edges = graph["edges"].as_array().context("no edges")?;
         let id = self.id(name);
         for edge in edges.iter().filter(|edge| edge["server"] == id.as_str()) {
-            let dialed = format!("{}/front:80", self.pods.name);
+            let dialed = format!("{}/front:80", self.stage.pods.name);
             ensure!(
                 edge["dialed_services"] == serde_json::json!([dialed]),
                 "{edge}"
@@ -125,7 +116,7 @@ impl<'a> Scene<'a> {
 
     /// All pods that are there now are in the graph as servers of the client, each on its node and as the workload's own.
     fn pods_are_right(&self, name: &str, count: usize) -> Result<()> {
-        let pods = self.pods.pods_with(&format!("app={name}"))?;
+        let pods = self.stage.pods.pods_with(&format!("app={name}"))?;
         ensure!(pods.len() == count, "{pods:?}");
         let graph = self.graph("level=pod")?;
         let served: BTreeSet<String> = from_json(&graph)?
@@ -144,20 +135,42 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Waits until the graph is right after a step, and goes on from what was counted before it, on the same edge.
+    /// The graph is right two intervals after a step is done for everybody else, and goes on from what was counted before it, on the same edge.
     fn step(&self, what: &str, name: &str, count: usize, before: &Edge) -> Result<()> {
-        let start = Instant::now();
+        self.all_serve(name, count)?;
         let opened = before.server_view.unwrap_or_default().opened;
-        eventually(PATIENCE, what, || {
+        self.in_two_intervals(what, || {
             self.pods_are_right(name, count)?;
             let edge = self.edge(name)?;
             ensure!(edge.id == before.id, "{edge:?} is not {before:?}");
             let now = edge.server_view.unwrap_or_default().opened;
             ensure!(now > opened, "{edge:?}");
             Ok(())
-        })?;
-        eprintln!("{what}: right after {} ms", start.elapsed().as_millis());
-        Ok(())
+        })
+    }
+
+    /// Waits until all of a workload's pods have served somebody, as they say themselves: until then the step is not done, whether kube-proxy has not heard
+    /// of a pod yet or its turn has not come.
+    fn all_serve(&self, name: &str, count: usize) -> Result<()> {
+        let pods = &self.stage.pods;
+        eventually(PATIENCE, "all pods to have served", || {
+            let all = pods.pods_with(&format!("app={name}"))?;
+            ensure!(all.len() == count, "{all:?}");
+            for pod in &all {
+                let log = pods.kubectl(&["logs", &pod.name, "--tail=2"])?;
+                ensure!(log.contains("received"), "{} has not yet: {log}", pod.name);
+            }
+            Ok(())
+        })
+    }
+
+    /// Something is so two intervals later: not when it is asked for again and again, but at the first look after each agent has collected twice more and the
+    /// aggregator has acknowledged it. Agents collect early for a new flow, so both intervals must also have passed. On a busy machine both take longer, as do the
+    /// agents and the watch that they give time to: so it is counted in intervals, and no clock says how long they were.
+    fn in_two_intervals(&self, what: &str, is_so: impl FnOnce() -> Result<()>) -> Result<()> {
+        pause(INTERVAL * 2);
+        self.stage.settle()?;
+        is_so().with_context(|| format!("two intervals after {what}"))
     }
 
     /// Nobody but the workloads has an edge.
@@ -172,7 +185,7 @@ impl<'a> Scene<'a> {
 
 fn round(cluster: &Cluster) -> Result<()> {
     let mut scene = Scene::new(cluster)?;
-    let pods = &scene.pods;
+    let pods = &scene.stage.pods;
     let first = eventually(PATIENCE, "the first calls", || {
         scene.pods_are_right("web", 2)?;
         scene.edge("web")
@@ -190,8 +203,7 @@ fn round(cluster: &Cluster) -> Result<()> {
     }
 
     pods.kubectl(&["label", "pods", "--selector", "app=web", "tier=front"])?;
-    let start = Instant::now();
-    eventually(PATIENCE, "a new label", || {
+    scene.in_two_intervals("a new label", || {
         let graph = scene.graph("level=pod&selector=tier%3Dfront")?;
         let edges = from_json(&graph)?;
         let pod = pods.only_pod_with("app=web")?;
@@ -199,7 +211,6 @@ fn round(cluster: &Cluster) -> Result<()> {
         ensure!(edges.len() == 1 && edges[0].server == id, "{edges:?}");
         Ok(())
     })?;
-    eprintln!("a label: right after {} ms", start.elapsed().as_millis());
 
     let before = scene.edge("web")?;
     pods.kubectl(&["scale", "deployment/web", "--replicas=3"])?;
@@ -219,16 +230,15 @@ fn round(cluster: &Cluster) -> Result<()> {
     ensure!(left.iter().all(|pod| pod.node != *drained), "{left:?}");
 
     pods.apply(&service("other"))?;
-    let start = Instant::now();
-    eventually(PATIENCE, "calls of the other workload", || {
+    scene.all_serve("other", 1)?;
+    scene.in_two_intervals("a new selector", || {
         let served = scene.served("other")?;
-        ensure!(served > 20, "only {served}");
+        ensure!(served > 0, "nothing is served");
         scene.pods_are_right("other", 1)
     })?;
-    eprintln!("a selector: right after {} ms", start.elapsed().as_millis());
 
     scene.calls.end()?;
-    scene.agents.iter().try_for_each(Agent::settle)?;
+    scene.stage.settle()?;
     let truth = scene.calls.all();
     eprintln!("the truth: {truth:?}");
     eventually(PATIENCE, "exact sums", || {
@@ -271,12 +281,5 @@ fn hash(pods: &Namespace) -> Result<String> {
 #[test]
 fn the_graph_is_right_at_each_step() -> Result<()> {
     needs_root!("the graph is right at each step");
-    let cluster = Cluster::obtain()?;
-    in_clear_view(|| {
-        let witness = Witness::start();
-        Ok(Round {
-            ended: round(&cluster),
-            hidden: witness.hidden()?,
-        })
-    })
+    Cluster::in_clear_view(round)
 }

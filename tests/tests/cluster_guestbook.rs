@@ -13,7 +13,6 @@ use insight_tests::product::{Agent, Aggregator};
 use insight_tests::reader::Reader;
 use insight_tests::reader::grpc::at_level;
 use insight_tests::wait::{PATIENCE, eventually};
-use insight_tests::witness::{Round, Witness, in_clear_view};
 use jiff::Timestamp;
 
 /// Visits of each visitor, and how many a second.
@@ -107,12 +106,7 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn new(cluster: &'a Cluster) -> Result<Self> {
-        let kubeconfig = cluster.kubeconfig.to_str().context("a path is text")?;
-        let aggregator = cluster.aggregator(&["--kubernetes", kubeconfig])?;
-        let mut agents = Vec::new();
-        for node in &cluster.nodes {
-            agents.push(node.agent(&aggregator, &["--pin-dir", "off"])?);
-        }
+        let (aggregator, agents) = cluster.insight()?;
         let namespace = Namespace::new(cluster)?;
         let guestbook = Guestbook::start(&namespace)?;
         guestbook.visit(VISITS, RATE)?;
@@ -376,12 +370,5 @@ fn round(cluster: &Cluster) -> Result<()> {
 #[test]
 fn every_edge_is_right_and_there_is_no_other() -> Result<()> {
     needs_root!("a guestbook on the cluster");
-    let cluster = Cluster::obtain()?;
-    in_clear_view(|| {
-        let witness = Witness::start();
-        Ok(Round {
-            ended: round(&cluster),
-            hidden: witness.hidden()?,
-        })
-    })
+    Cluster::in_clear_view(round)
 }

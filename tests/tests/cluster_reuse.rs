@@ -15,7 +15,6 @@ use insight_tests::reader::edge::{Counts, Edge, from_json};
 use insight_tests::reader::metrics::sum;
 use insight_tests::reader::scrapes::Scrapes;
 use insight_tests::wait::{PATIENCE, eventually, pause};
-use insight_tests::witness::{Round, Witness, in_clear_view};
 
 /// Ports of the test's servers that the witness watches.
 const PORT: u16 = 7081;
@@ -326,12 +325,5 @@ fn at_most(view: &Counts, connections: u64, broken: u64, [sent, received]: [u64;
 #[test]
 fn no_byte_is_booked_to_the_wrong_one() -> Result<()> {
     needs_root!("no byte is booked to the wrong one");
-    let cluster = Cluster::obtain()?;
-    in_clear_view(|| {
-        let witness = Witness::start();
-        Ok(Round {
-            ended: round(&cluster),
-            hidden: witness.hidden()?,
-        })
-    })
+    Cluster::in_clear_view(round)
 }

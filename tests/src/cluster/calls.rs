@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::Namespace;
+use crate::load::tally::Tally;
 use crate::process::Process;
-use crate::wait::pause;
+use crate::wait::{PATIENCE, eventually, pause};
 
 /// Longest wait for a call's line: more than a call takes.
 const LINE: Duration = Duration::from_secs(5);
@@ -108,6 +110,40 @@ impl Call {
     }
 }
 
+/// What a container of a pod did by its own words, once it made so many connections; all of them must have ended well.
+pub fn told(pods: &Namespace, pod: &str, container: &str, connections: u64) -> Result<Tally> {
+    let what = format!("{connections} connections of {container}");
+    let tally = eventually(PATIENCE, &what, || {
+        let log = pods.kubectl(&["logs", pod, "-c", container])?;
+        let tally = tally_of(&log)?;
+        ensure!(tally.connections >= connections, "only {tally:?}");
+        Ok(tally)
+    })?;
+    ensure!(tally.connections == connections, "{tally:?}");
+    Ok(tally)
+}
+
+/// The words of `insight-load call`, or of `client`.
+fn tally_of(log: &str) -> Result<Tally> {
+    let mut sum = Tally::default();
+    for line in log.lines() {
+        if let Ok(tally) = Tally::from_json(line) {
+            sum += tally;
+            continue;
+        }
+        let value: Value = serde_json::from_str(line).with_context(|| format!("JSON: {line}"))?;
+        let bytes = |name: &str| value[name].as_u64().with_context(|| line.to_owned());
+        sum += Tally {
+            connections: 1,
+            failed: 0,
+            requests: 1,
+            bytes_sent: bytes("sent")?,
+            bytes_received: bytes("received")?,
+        };
+    }
+    Ok(sum)
+}
+
 /// Now, Unix milliseconds.
 pub fn clock() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -133,6 +169,18 @@ pub fn pause_into_next_minute(and: Duration) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_is_added_up_unless_a_call_went_wrong() {
+        let call = r#"{"at": 1, "sent": 16, "received": 5}"#;
+        let tally = tally_of(&format!("{call}\n{call}\n")).unwrap();
+        assert_eq!(
+            [tally.connections, tally.bytes_sent, tally.bytes_received],
+            [2, 32, 10]
+        );
+        assert_eq!(tally_of(&tally.to_json().to_string()).unwrap(), tally);
+        assert!(tally_of(&format!("{call}\n{{\"failed\": \"refused\"}}")).is_err());
+    }
 
     #[test]
     fn what_came_of_a_call_is_read() {

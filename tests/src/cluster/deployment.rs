@@ -42,7 +42,20 @@ impl Load {
         }
     }
 
-    fn container(&self) -> Result<String> {
+    /// A client that calls so often, and then stays.
+    pub fn call_times(to: SocketAddr, send: u64, every_ms: u64, times: u64) -> Self {
+        let mut call = Self::call(to, send, every_ms);
+        call.args += &format!(" --times {times}");
+        call
+    }
+
+    /// The same in a container of another name.
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    /// As an entry of a pod's `containers`.
+    pub fn container(&self) -> Result<String> {
         let words: Vec<&str> = ["/insight-load"]
             .into_iter()
             .chain(self.args.split(' '))

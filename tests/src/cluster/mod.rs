@@ -5,6 +5,7 @@
 //! as images ([`image`]). What would disturb the others has an API server of its own ([`ControlPlane`]), or waits for its turn
 //! ([`Cluster::alone`]).
 
+mod api_server;
 pub mod calls;
 pub mod control;
 pub mod daemon_set;
@@ -14,8 +15,11 @@ pub mod image;
 mod namespace;
 pub mod new_pod;
 mod node;
+pub mod owners;
 pub mod packages;
 mod relay;
+pub mod stage;
+mod static_pod;
 mod turns;
 
 use std::ffi::OsStr;
@@ -32,6 +36,8 @@ pub use deployment::{Deployment, LOAD, Load};
 pub use namespace::{Namespace, Pod};
 pub use node::Node;
 pub use relay::Relay;
+pub use stage::Stage;
+pub use static_pod::StaticPod;
 use turns::Turn;
 
 use crate::product::{Agent, Aggregator, Outcome, program, run_once};

@@ -31,6 +31,8 @@ pub struct Plan {
     pub every: Duration,
     /// For how long; none: until standard input ends.
     pub lasts: Option<Duration>,
+    /// How often; none: until it is over.
+    pub times: Option<u64>,
 }
 
 impl Plan {
@@ -42,13 +44,14 @@ impl Plan {
             receive: flags.optional("--receive")?.unwrap_or(0),
             every: Duration::from_millis(flags.required("--every-ms")?),
             lasts: flags.optional("--for-ms")?.map(Duration::from_millis),
+            times: flags.optional("--times")?,
         };
         flags.finish()?;
         Ok(plan)
     }
 }
 
-/// Calls until standard input ends, or for a time and then waits for that. Prints a line for each call: `at` is when it was over, `received` is what the server's reply had up to its end. A call has `failed` if it
+/// Calls until standard input ends, or for a time, or so often, and then waits for that. Prints a line for each call: `at` is when it was over, `received` is what the server's reply had up to its end. A call has `failed` if it
 /// was never connected, and is `broken` if it was and did not come to its end: only then nobody knows what was sent and received.
 pub fn run(plan: &Plan) -> Result<()> {
     static OVER: AtomicBool = AtomicBool::new(false);
@@ -57,11 +60,13 @@ pub fn run(plan: &Plan) -> Result<()> {
         let _ = io::stdin().read_to_end(&mut Vec::new());
         OVER.store(true, Ordering::Relaxed);
     });
-    let began = Instant::now();
+    let (began, mut calls) = (Instant::now(), 0);
     while !OVER.load(Ordering::Relaxed) {
         let start = Instant::now();
         // What has done its part stays, as a container that ends would be started again.
-        if plan.lasts.is_none_or(|lasts| began.elapsed() < lasts) {
+        let is_in_time = plan.lasts.is_none_or(|lasts| began.elapsed() < lasts);
+        if is_in_time && plan.times.is_none_or(|times| calls < times) {
+            calls += 1;
             let mut line = call(plan);
             line["at"] = now()?.into();
             println!("{line}");

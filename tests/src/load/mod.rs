@@ -38,7 +38,7 @@ insight-load: TCP and UDP traffic of which every byte is known
             [--requests N] [--concurrency N] [--rate PER_SECOND] [--rst | --half-close]
             bytes are of one request, its 16-byte header included (so --send is 16 at least);
             a rate of 0, the default, is no limit
-  call      --to ADDR:PORT --send BYTES --every-ms N [--receive BYTES] [--for-ms N]
+  call      --to ADDR:PORT --send BYTES --every-ms N [--receive BYTES] [--for-ms N] [--times N]
             one connection after the other, whatever becomes of the server, until standard input ends; a line for each:
             sent and received, or failed if it was not connected, or broken if it did not end well
   sweep     --to IPV4:PORT --addresses N --send BYTES --receive BYTES [--from IPV4] [--rounds N] [--rate PER_SECOND]
