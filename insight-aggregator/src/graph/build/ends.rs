@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use foldhash::fast::RandomState;
 use insight_proto::v1;
 
-use super::map::Map;
+use super::map::{Map, Set};
 use super::names::{self, Named};
 use crate::identity::is_local_only;
 use crate::kubernetes::index::{Holder, Key};
@@ -32,6 +32,8 @@ pub(super) struct Ends<'w> {
     by_id: Map<String, End>,
     services: Map<End, BTreeSet<&'w Key>>,
     candidates: Map<End, BTreeSet<End>>,
+    /// Those that are, or hold, pods of which Kubernetes has told nothing yet.
+    untold: Set<End>,
 }
 
 impl<'w> Ends<'w> {
@@ -46,6 +48,7 @@ impl<'w> Ends<'w> {
             by_id: Map::default(),
             services: Map::default(),
             candidates: Map::default(),
+            untold: Set::default(),
         }
     }
 
@@ -69,7 +72,19 @@ impl<'w> Ends<'w> {
 
     fn described(&mut self, entity: &Entity, level: Level) -> End {
         let named = names::of_entity(entity, level, self.index);
-        self.named(named)
+        let end = self.named(named);
+        if entity.pod_kind == Kind::Pod
+            && let Some(uid) = entity.labels.get("pod_uid")
+            && self.index.pod(uid).is_none()
+        {
+            self.untold.insert(end);
+        }
+        end
+    }
+
+    /// Whether it was met as a pod that Kubernetes has not told of yet: then what is said of that pod's address may be of its last holder.
+    pub(super) fn is_untold(&self, end: End) -> bool {
+        self.untold.contains(&end)
     }
 
     /// A pod that the index knows, at this graph's level: at container level its only container, or the pod.

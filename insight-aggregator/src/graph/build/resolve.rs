@@ -212,8 +212,11 @@ impl<'a, 'w> FarEnds<'a, 'w> {
         end
     }
 
-    /// The one of several ends that Kubernetes names alone.
+    /// The one of several ends that Kubernetes names alone, if it has told of all of them: of one that it has not, the address may be that one's by now.
     fn one_of(&mut self, them: &BTreeSet<End>, place: &Place, span: Span) -> Option<End> {
+        if them.iter().any(|end| self.ends.is_untold(*end)) {
+            return None;
+        }
         match self.said(place, span) {
             Said::One(end) => Some(end).filter(|end| them.contains(end)),
             _ => None,

@@ -1,10 +1,10 @@
 //! An address that changed hands.
 
 use super::kubernetes::{deployed, index, seen, set};
-use crate::graph::testing::{END, START, World, counts, refused};
+use crate::graph::testing::{END, START, World, counts, edges, refused};
 use crate::kubernetes::Index;
 use crate::kubernetes::testing::with_pod;
-use crate::model::{Eras, RowKey, UnixMs};
+use crate::model::{Eras, Level, RowKey, UnixMs};
 
 /// `old` had 10.0.1.9 until the 4th second, `new` has it from the 6th on.
 fn reused() -> Index {
@@ -94,5 +94,39 @@ fn where_nobody_knows_whose_it_was_the_servers_tell() {
             "deployment:shop/client > deployment:shop/new :80 c - s 2/20/200",
             "deployment:shop/client > deployment:shop/old :80 c - s 3/30/300",
         ]
+    );
+}
+
+#[test]
+fn an_older_holder_does_not_get_what_a_pod_did_that_is_not_told_of_yet() {
+    let index = index([
+        set("old"),
+        set("client"),
+        deployed("client-1", "client", "n1", "10.0.1.1"),
+        deployed("old-1", "old", "n1", "10.0.1.9"),
+    ]);
+    let client = seen("n1", "client-1");
+    let by = |world: World, name: &str, counters| {
+        world.server(&seen("n1", name), "10.0.1.9", "10.0.1.1", 80, counters)
+    };
+    let world =
+        World::new()
+            .knowing(index)
+            .client(&client, "10.0.1.1", "10.0.1.9", 80, counts(5, 50, 500));
+    // The API server is away: the old one's end was not heard of, nor the new one's beginning.
+    let world = by(world, "old-1", counts(3, 300, 30));
+    let world = by(world, "new-1", counts(2, 200, 20));
+    assert_eq!(
+        world.edges(),
+        [
+            "deployment:shop/client > ambiguous:10.0.1.9:80 :80 c 5/50/500 s -",
+            "deployment:shop/client > deployment:shop/old :80 c - s 3/30/300",
+            "deployment:shop/client > pod:uid-new-1 :80 c - s 2/20/200",
+        ]
+    );
+    let namespaces = edges(&world.graph(Level::Namespace));
+    assert_eq!(
+        namespaces[0],
+        "namespace:shop > ambiguous:10.0.1.9:80 :80 c 5/50/500 s -"
     );
 }
