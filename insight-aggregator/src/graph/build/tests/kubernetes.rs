@@ -10,7 +10,7 @@ use crate::kubernetes::testing::{
 };
 use crate::model::{Entity, Level, UnixMs};
 
-const LONG_AGO: UnixMs = START - 3_600_000;
+pub(super) const LONG_AGO: UnixMs = START - 3_600_000;
 
 pub(super) fn index(objects: impl IntoIterator<Item = Object>) -> Index {
     let mut index = Index::default();
@@ -308,47 +308,6 @@ fn a_static_pod_is_known_by_what_its_node_calls_it() {
         ["pod:uid-etcd-n1 > external:192.0.2.7 :443 c 1/1/1 s -"]
     );
     assert_eq!(graph.nodes[1].name, "etcd-n1");
-}
-
-#[test]
-fn what_a_node_forwards_comes_from_the_node() {
-    let mut with_ranges = node("n2", "zone-b", &["192.168.0.2"]);
-    if let Body::Node(node) = &mut with_ranges.body {
-        node.pod_ranges = Box::new([
-            "10.0.2.0/24".parse().unwrap(),
-            "fd00:2::/64".parse().unwrap(),
-        ]);
-    }
-    let known = || {
-        let mut index = shop();
-        index.put(with_ranges.clone(), LONG_AGO);
-        index
-    };
-    let web = seen("n2", "web-2");
-    let call =
-        |world: World, [own, from]: [&str; 2]| world.server(&web, own, from, 8080, counts(1, 1, 1));
-    let calls = [
-        ["10.0.2.2", "10.0.2.1"],
-        ["10.0.2.2", "10.0.2.0"],
-        ["fd00:2::2", "fd00:2::1"],
-        ["10.0.2.2", "10.0.2.77"],
-    ];
-    let world = calls.into_iter().fold(World::new().knowing(known()), call);
-    assert_eq!(
-        world.edges(),
-        [
-            "external:10.0.2.77 > deployment:shop/web :8080 c - s 1/1/1",
-            "node:n2 > deployment:shop/web :8080 c - s 3/3/3",
-        ]
-    );
-    // A network may give the same address to a pod.
-    let mut index = known();
-    index.put(deployed("client-2", "client", "n2", "10.0.2.1"), LONG_AGO);
-    let world = call(World::new().knowing(index), calls[0]);
-    assert_eq!(
-        world.edges(),
-        ["deployment:shop/client > deployment:shop/web :8080 c - s 1/1/1"]
-    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
 mod focus;
+mod forwarded;
 mod gaps;
 mod join;
 mod kubernetes;
