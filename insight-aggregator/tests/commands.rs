@@ -314,6 +314,19 @@ async fn mistakes_end_with_one_line_and_a_hint() {
             "does not begin with http://",
         ),
         (vec!["graph", "--at", "soon"], 64, "--at: "),
+        (vec!["graph", "--at", "soon"], 64, "--at yesterday+14:00"),
+        (vec!["graph", "--at", "0000-01-01"], 64, "1970"),
+        (
+            vec!["graph", "--at", "monday+9:00", "--tz", "Mars"],
+            64,
+            "--tz: ",
+        ),
+        (vec!["graph", "--window", "0m"], 64, "--window 5m"),
+        (
+            vec!["edge", "00ff", "--from", "-1h", "--to", "é"],
+            64,
+            "--to: ",
+        ),
         (vec!["serve", "--config", &file], 64, "unknown key \"grcp\""),
         (vec!["serve", "--store", "somewhere"], 64, "names no store"),
         (

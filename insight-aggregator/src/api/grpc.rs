@@ -72,6 +72,7 @@ impl TopologyService for TopologyApi {
             at: before.at,
             from: before.from,
             to: before.to,
+            window: before.window,
             ..after.clone()
         };
         let (before, after) = (self.parse(&before)?, self.parse(&after)?);
@@ -107,6 +108,7 @@ fn refuse_times(query: &v1::GraphQuery) -> Result<(), Status> {
         ("at", query.at.is_some()),
         ("from", query.from.is_some()),
         ("to", query.to.is_some()),
+        ("window", query.window.is_some()),
     ];
     match fields.into_iter().find(|(_, given)| *given) {
         None => Ok(()),

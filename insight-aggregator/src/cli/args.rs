@@ -182,17 +182,17 @@ pub(super) struct ServerArgs {
 }
 
 /// Which time a reader asks for.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct TimeArgs {
-    /// The 15 minutes that end here, for example -2h or 2026-01-31T12:00:00Z [default: now]
+    /// The graph at this moment: a range of --window that ends there, for example -2h, 'yesterday 14:00' or 2026-01-31T12:00:00Z [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(super) at: Option<String>,
-    /// Start of the time [default: 15 minutes before its end]
+    /// Start of the time [default: --window before its end]
     #[arg(
         long,
         value_name = "TIME",
         allow_hyphen_values = true,
-        conflicts_with = "at"
+        conflicts_with_all = ["at", "window"]
     )]
     pub(super) from: Option<String>,
     /// End of the time [default: now]
@@ -203,6 +203,19 @@ pub(super) struct TimeArgs {
         conflicts_with = "at"
     )]
     pub(super) to: Option<String>,
+    #[command(flatten)]
+    pub(super) measure: MeasureArgs,
+}
+
+/// How times are read.
+#[derive(Debug, Default, Args)]
+pub(super) struct MeasureArgs {
+    /// How long the time is that ends at a moment, for example 5m or 1h30m [default: 15m]
+    #[arg(long, value_name = "LENGTH")]
+    pub(super) window: Option<String>,
+    /// The time zone of times that have none, for example Europe/Berlin [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub(super) tz: Option<String>,
 }
 
 /// Which part of the graph a reader asks for.
@@ -266,6 +279,7 @@ fn levels(more: &str) -> String {
 Examples:
   insight-aggregator graph
   insight-aggregator graph --at -2h --level node
+  insight-aggregator graph --at 'yesterday 14:00' --tz Europe/Berlin --window 5m
   insight-aggregator graph --without loopback,own --top 20
   insight-aggregator graph --namespaces shop --selector 'app in (web,api)' --unconnected
   insight-aggregator graph --kinds external --ports 443,8000-8999 --min-bytes 1000000
@@ -377,11 +391,13 @@ pub(super) enum EdgeFormat {
 
 /// The question that flags make.
 pub(super) fn question(time: Option<TimeArgs>, part: PartArgs) -> QueryText {
-    let (at, from, to) = time.map_or((None, None, None), |time| (time.at, time.from, time.to));
+    let time = time.unwrap_or_default();
     QueryText::default()
-        .with("at", at)
-        .with("from", from)
-        .with("to", to)
+        .with("at", time.at)
+        .with("from", time.from)
+        .with("to", time.to)
+        .with("window", time.measure.window)
+        .with("tz", time.measure.tz)
         .with("level", part.level)
         .with("focus", part.focus)
         .with("hops", part.hops)

@@ -1,6 +1,6 @@
 //! The aggregator names parameters as a URL does, `focus=web`; on a command line they are flags.
 
-use crate::graph::{PARTS, TIMES};
+use crate::graph::{PARTS, TIMES, ZONE};
 
 /// The flag of a parameter: `--min-bytes` for `min_bytes`.
 pub(super) fn flag(parameter: &str) -> String {
@@ -35,16 +35,20 @@ pub(super) fn with_flags(text: &str) -> String {
 
 /// The parameter that a text starts with, and what comes after it: `name=`, of which the sign is left, or "`name`".
 fn parameter(text: &str, before: Option<char>) -> Option<(&'static str, &str)> {
-    TIMES.into_iter().chain(PARTS).find_map(|name| {
-        let quoted = text
-            .strip_prefix('`')
-            .and_then(|text| text.strip_prefix(name))
-            .and_then(|text| text.strip_prefix('`'));
-        let is_start = before.is_none_or(|before| matches!(before, ' ' | '&'));
-        let plain = text.strip_prefix(name);
-        let plain = plain.filter(|tail| is_start && tail.starts_with('='));
-        quoted.or(plain).map(|tail| (name, tail))
-    })
+    TIMES
+        .into_iter()
+        .chain([ZONE])
+        .chain(PARTS)
+        .find_map(|name| {
+            let quoted = text
+                .strip_prefix('`')
+                .and_then(|text| text.strip_prefix(name))
+                .and_then(|text| text.strip_prefix('`'));
+            let is_start = before.is_none_or(|before| matches!(before, ' ' | '&'));
+            let plain = text.strip_prefix(name);
+            let plain = plain.filter(|tail| is_start && tail.starts_with('='));
+            quoted.or(plain).map(|tail| (name, tail))
+        })
 }
 
 #[cfg(test)]

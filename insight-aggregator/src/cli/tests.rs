@@ -81,6 +81,14 @@ fn every_parameter_of_a_question_is_a_flag() {
         .with("kinds", "pod".to_owned())
         .with("ports", "80".to_owned());
     assert_eq!(question(Some(graph.time), graph.part), known);
+    let Ok(Verb::Graph(graph)) = parse("graph --at monday --window 5m --tz Asia/Tokyo") else {
+        panic!("window");
+    };
+    let known = QueryText::default()
+        .with("at", "monday".to_owned())
+        .with("window", "5m".to_owned())
+        .with("tz", "Asia/Tokyo".to_owned());
+    assert_eq!(question(Some(graph.time), graph.part), known);
 }
 
 #[test]
@@ -90,6 +98,7 @@ fn what_cannot_be_meant_is_refused() {
         "grph",
         "edge",
         "graph --at -1h --from -2h",
+        "graph --from -2h --window 1h",
         "graph --hops 2",
         "graph --direction inbound",
         "graph --top-by bytes",

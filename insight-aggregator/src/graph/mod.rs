@@ -17,6 +17,6 @@ pub use build::build;
 pub use delta::{apply, delta};
 pub use diff::diff;
 pub use query::{
-    DEFAULT_HOPS, DEFAULT_RANGE_MS, Direction, Filter, Focus, MAX_HOPS, PARTS, Part, Query,
-    QueryError, QueryText, Range, Selector, TIMES, Top, TopBy, Traits,
+    Clock, DEFAULT_HOPS, DEFAULT_RANGE_MS, Direction, Filter, Focus, MAX_HOPS, PARTS, Part, Query,
+    QueryError, QueryText, Range, Selector, TIMES, Top, TopBy, Traits, ZONE, question_when,
 };

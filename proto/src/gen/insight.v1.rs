@@ -798,10 +798,10 @@ pub mod agent_service_server {
 ///    Gaps are those of all nodes, whatever is asked for.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GraphQuery {
-    /// The 15 minutes that end here, widened to full minutes. Not together with `from` or `to`.
+    /// The graph at a moment is that of a range which ends there, as long as `window` says, widened to full minutes. Not together with `from` or `to`.
     #[prost(message, optional, tag = "1")]
     pub at: ::core::option::Option<::prost_types::Timestamp>,
-    /// Start of the range; default: 15 minutes before `to`. Rounded down to the minute in the answer.
+    /// Start of the range; default: `window` before `to`. Rounded down to the minute in the answer.
     #[prost(message, optional, tag = "2")]
     pub from: ::core::option::Option<::prost_types::Timestamp>,
     /// End of the range; default: now, the open minute included. Rounded up to the minute where it is past.
@@ -856,6 +856,9 @@ pub struct GraphQuery {
     /// which they are never near to.
     #[prost(bool, tag = "18")]
     pub unconnected: bool,
+    /// How long the range is that ends at `at` or `to`, or now; default: 15 minutes, as that of a subscription. Not together with `from`.
+    #[prost(message, optional, tag = "19")]
+    pub window: ::core::option::Option<::prost_types::Duration>,
 }
 /// See GraphQuery.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1121,7 +1124,7 @@ pub struct Failures {
 /// A subscription.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SubscribeRequest {
-    /// Which part; the range is the running 15 minutes, so `at`, `from` and `to` are refused.
+    /// Which part; the range is the running 15 minutes, so `at`, `from`, `to` and `window` are refused.
     #[prost(message, optional, tag = "1")]
     pub query: ::core::option::Option<GraphQuery>,
     /// The newest token that the reader has; empty for a fresh start. Too old a token gets `lost` and a snapshot.

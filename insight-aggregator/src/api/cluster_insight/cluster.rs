@@ -18,6 +18,7 @@ use super::legacy::{self, Called};
 use super::question::{Question, head};
 use super::select::{Selection, select};
 use super::snapshot::Snapshot;
+use super::time::rfc3339;
 use super::{dot, kinds, render};
 use crate::kubernetes::Watch;
 use crate::model::now_ms;
@@ -92,12 +93,14 @@ async fn respond(
 ) -> Result<Response, Failure> {
     let question = Question::parse(params)?;
     let grain = question.needs_traffic().then_some(question.grain);
-    let snapshot = Snapshot::take(&http, grain).await?;
+    let snapshot = Snapshot::take(&http, grain, question.times.as_ref()).await?;
     // A large cluster takes its time.
     let memory = http.cluster_insight.clone();
     let answer = http.reader.blocking(move |_| {
         let mut graph = graph::build(&snapshot);
-        memory.history.date(&mut graph, snapshot.version, now_ms());
+        if question.times.is_none() {
+            memory.history.date(&mut graph, snapshot.version, now_ms());
+        }
         Ok(write(&snapshot, &graph, &question, &form, &asked))
     });
     answer.await?
@@ -204,6 +207,9 @@ fn moment(snapshot: &Snapshot) -> Map<String, Value> {
         .collect();
     if !unknown.is_empty() {
         moment.insert("unknown".into(), unknown.into());
+    }
+    if let Some(at) = snapshot.known_at {
+        moment.insert("objects_as_of".into(), rfc3339(at).into());
     }
     if let Some(traffic) = &snapshot.traffic {
         let head = v1::Graph {

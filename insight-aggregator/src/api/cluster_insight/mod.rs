@@ -60,7 +60,7 @@ pub(super) fn routes() -> [(&'static str, MethodRouter<Http>, &'static str); 8] 
         (
             "/cluster",
             dressed(get(cluster::cluster)),
-            "Cluster Insight: all resources and relations; ?namespace=, ?type=, ?root=&depth=, ?grain=container|pod|workload|service, ?ids=legacy",
+            "Cluster Insight: all resources and relations; ?namespace=, ?type=, ?root=&depth=, ?grain=container|pod|workload|service, ?ids=legacy, ?at= or ?from=&to=, ?window=, ?tz=",
         ),
         (
             "/cluster/resources",

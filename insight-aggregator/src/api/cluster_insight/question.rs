@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::http::{Failure, Params};
 use super::kinds::{self, RelationKind};
+use crate::graph::{QueryText, TIMES, ZONE};
 use crate::model::Level;
 
 /// Parameters of whatever answers with resources.
@@ -61,21 +62,34 @@ pub(super) struct Question {
     pub(super) grain: Grain,
     /// Ids without namespaces.
     pub(super) legacy_ids: bool,
+    /// Another time than now.
+    pub(super) times: Option<QueryText>,
 }
 
 impl Question {
     /// Errors: a parameter is unknown, is there twice or has no such value.
     pub(super) fn parse(params: Params) -> Result<Self, Failure> {
-        if let Some(name) = ["at", "from", "to"]
-            .into_iter()
-            .find(|name| params.has(name))
-        {
-            return Err(Failure::bad_request(
-                format!("{name}: these paths answer for now; other times come with stored history"),
-                format!("leave {name} out; /v1/graph has traffic of other times"),
-            ));
+        let known = KNOWN.into_iter().chain(TIMES).chain([ZONE]);
+        Self::parse_only(params, &known.collect::<Vec<_>>())
+    }
+
+    /// Errors: it is about another time than now.
+    pub(super) fn parse_of_now(params: Params) -> Result<Self, Failure> {
+        match TIMES.into_iter().find(|name| params.has(name)) {
+            None => Self::parse_only(params, &KNOWN),
+            Some(name) => Err(Failure::bad_request(
+                format!("{name}: what changes from now on is watched"),
+                format!("leave {name} out, or ask /cluster for another time"),
+            )),
         }
-        let mut values = params.only(&KNOWN)?;
+    }
+
+    fn parse_only(params: Params, known: &[&'static str]) -> Result<Self, Failure> {
+        let mut values = params.only(known)?;
+        let times = TIMES.into_iter().chain([ZONE]);
+        let times = times.fold(QueryText::default(), |text, name| {
+            text.with(name, values.remove(name))
+        });
         check_legacy_status(values.get("legacy_status"))?;
         let mut take = |name| values.remove(name).filter(|value| !value.is_empty());
         let mut types = Vec::new();
@@ -112,6 +126,7 @@ impl Question {
                     ));
                 }
             },
+            times: (times != QueryText::default()).then_some(times),
         })
     }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use insight_proto::v1;
 
 use super::super::http::{Failure, Http};
+use super::super::reader::ReadError;
 use super::question::Grain;
-use crate::graph::Query;
+use crate::graph::QueryText;
 use crate::ingest::agents::Agent;
 use crate::kubernetes::object::ApiKind;
 use crate::kubernetes::{Directory, Stored, Watch};
-use crate::model::now_ms;
+use crate::model::{UnixMs, now_ms};
 
 /// What the graph is made of. The index is copied (texts are shared), so that whoever fills it never waits for an answer to be written.
 #[derive(Debug, Default)]
@@ -25,29 +26,38 @@ pub(super) struct Snapshot {
     pub(super) agents: Vec<Agent>,
     /// Who talked to whom.
     pub(super) traffic: Option<v1::Graph>,
+    /// When the objects were like this, if another time was asked for.
+    pub(super) known_at: Option<UnixMs>,
 }
 
 impl Snapshot {
-    /// Everything, with the traffic of the last 15 minutes if a grain is given.
-    pub(super) async fn take(http: &Http, grain: Option<Grain>) -> Result<Self, Failure> {
+    /// Everything, with the traffic of the last 15 minutes if a grain is given. With `times` the traffic is that of another time, and objects that were created
+    /// after it are left out.
+    pub(super) async fn take(
+        http: &Http,
+        grain: Option<Grain>,
+        times: Option<&QueryText>,
+    ) -> Result<Self, Failure> {
+        let level = grain.unwrap_or_default().level().as_str().to_owned();
+        let question = times.cloned().unwrap_or_default().with("level", level);
+        let query = question.parse(now_ms()).map_err(ReadError::from)?;
+        let end = query.range.to;
         let traffic = match grain {
-            Some(grain) => {
-                let question = v1::GraphQuery {
-                    level: grain.level().as_str().to_owned(),
-                    ..v1::GraphQuery::default()
-                };
-                let query = Query::parse(&question, now_ms())
-                    .map_err(super::super::reader::ReadError::from)?;
-                Some(http.reader.graph(query).await?)
-            }
+            Some(_) => Some(http.reader.graph(query).await?),
             None => None,
         };
-        let snapshot = Self {
+        let mut snapshot = Self {
             traffic,
             agents: http.agents.list(),
             ..Self::of(http.reader.directory())
         };
         snapshot.refuse_half_read()?;
+        if times.is_some() {
+            snapshot.known_at = Some(now_ms());
+            for objects in snapshot.objects.values_mut() {
+                objects.retain(|stored| stored.object.meta.created < end);
+            }
+        }
         Ok(snapshot)
     }
 

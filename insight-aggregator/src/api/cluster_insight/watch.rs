@@ -40,7 +40,7 @@ pub(super) async fn watch(
     State(http): State<Http>,
     params: Params,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
-    let question = Question::parse(params)?;
+    let question = Question::parse_of_now(params)?;
     let watchers = http.cluster_insight.watchers.clone();
     let place = watchers.try_acquire_owned().map_err(|_| {
         Failure::not_ready(
@@ -97,7 +97,7 @@ async fn look(
     seen: Arc<Seen>,
 ) -> Result<(Arc<Seen>, Differs), Failure> {
     let grain = question.needs_traffic().then_some(question.grain);
-    let snapshot = Snapshot::take(http, grain).await?;
+    let snapshot = Snapshot::take(http, grain, None).await?;
     let (memory, question) = (http.cluster_insight.clone(), question.clone());
     let looked = http.reader.blocking(move |_| {
         let mut graph = graph::build(&snapshot);

@@ -12,7 +12,7 @@ use super::answer::Failure;
 use super::params::{Params, question, questions};
 use crate::api::grpc;
 use crate::api::reader::{ReadError, Reader};
-use crate::graph::{PARTS, Query, QueryError, QueryText, render};
+use crate::graph::{PARTS, Query, QueryError, QueryText, ZONE, question_when, render};
 use crate::model::now_ms;
 
 pub(super) async fn graph(State(http): State<Http>, params: Params) -> Result<Response, Failure> {
@@ -31,31 +31,26 @@ pub(super) async fn graph(State(http): State<Http>, params: Params) -> Result<Re
 }
 
 pub(super) async fn diff(State(http): State<Http>, params: Params) -> Result<Json<Value>, Failure> {
-    let known: Vec<&str> = ["before", "after"].into_iter().chain(PARTS).collect();
+    let known = ["before", "after", "window", ZONE].into_iter().chain(PARTS);
+    let known: Vec<&str> = known.collect();
     let mut values = params.only(&known)?;
-    let part = question(&mut values);
-    let mut question_at = |at: &'static str, required: bool| {
-        let moment = values.remove(at).filter(|moment| !moment.is_empty());
-        if required && moment.is_none() {
-            return Err(Failure::bad_request(
-                format!("parameter {at:?} is missing"),
-                "name the moments to compare, for example before=-1h&after=now",
-            ));
-        }
-        let query = part
-            .clone()
-            .with("at", moment)
-            .parse(now_ms())
-            .map_err(|mut error| {
-                if error.field == "at" {
-                    error.field = at;
-                    error.hint = error.hint.replace("at=", &format!("{at}="));
-                }
-                error
-            });
-        query.map_err(|error| refuse(&http.reader, error))
+    let (before, after) = (values.remove("before"), values.remove("after"));
+    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let Some(before) = given(before) else {
+        return Err(Failure::bad_request(
+            "parameter \"before\" is missing",
+            "name the times to compare, for example before=-1h&after=now or before=-25h..-24h&after=-1h..now",
+        ));
     };
-    let (before, after) = (question_at("before", true)?, question_at("after", false)?);
+    let (part, now) = (question(&mut values), now_ms());
+    let question_at = |field, when: Option<&str>| {
+        let asked = question_when(&part, field, when, now);
+        asked
+            .map(|(query, _)| query)
+            .map_err(|error| refuse(&http.reader, error))
+    };
+    let before = question_at("before", Some(&before))?;
+    let after = question_at("after", given(after).as_deref())?;
     let diff = grpc::diff(&http.reader, before, after).await?;
     let answer = http.reader.blocking(move |_| Ok(json::diff(&diff))).await?;
     Ok(Json(answer))

@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, Query as Pairs};
 use axum::http::request::Parts;
 
 use super::answer::Failure;
-use crate::graph::{PARTS, QueryText, TIMES};
+use crate::graph::{PARTS, QueryText, TIMES, ZONE};
 
 /// What follows the question mark.
 pub(in crate::api) struct Params(Vec<(String, String)>);
@@ -65,7 +65,7 @@ impl Params {
 
 /// The parameters that make a question.
 pub(super) fn questions() -> Vec<&'static str> {
-    TIMES.into_iter().chain(PARTS).collect()
+    TIMES.into_iter().chain([ZONE]).chain(PARTS).collect()
 }
 
 /// Takes the question out of the parameters.

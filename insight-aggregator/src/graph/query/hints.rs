@@ -9,16 +9,40 @@ pub(super) fn time(field: &'static str, message: impl Into<String>) -> QueryErro
         field,
         message,
         format!(
-            "write RFC 3339 with an offset, Unix seconds or milliseconds, or a time before now, for example \
-             {field}=2026-01-31T12:00:00Z or {field}=-15m"
+            "write {field}=2026-01-31T12:00:00Z, or, in UTC unless tz=Europe/Berlin names another zone, {field}=2026-01-31T12:00, \
+             {field}=yesterday+14:00, {field}=monday+9:00 or {field}=14:00, or Unix seconds or milliseconds, or a time before now, for example {field}=-1h30m or {field}=-15m"
         ),
+    )
+}
+
+pub(super) fn zone(given: &str) -> QueryError {
+    QueryError::new(
+        "tz",
+        format!("there is no time zone {given:?}"),
+        "write its name in the IANA database, for example tz=America/New_York or tz=Europe/Berlin",
+    )
+}
+
+pub(super) fn window(given: &str) -> QueryError {
+    QueryError::new(
+        "window",
+        format!("{given:?} is no length of time"),
+        "write weeks, days, hours, minutes and seconds, for example window=1h30m or window=5m",
+    )
+}
+
+pub(super) fn window_and_from() -> QueryError {
+    QueryError::new(
+        "window",
+        "`window` says how long before its end the range starts, and `from` says where it does",
+        "write either from=-2h or window=1h",
     )
 }
 
 pub(super) fn at_and_range() -> QueryError {
     QueryError::new(
         "at",
-        "`at` cannot be combined with `from` or `to`: it stands for the 15 minutes that end there",
+        "`at` cannot be combined with `from` or `to`: it stands for a range that ends there",
         "write either at=-1h or from=-2h and to=-1h",
     )
 }

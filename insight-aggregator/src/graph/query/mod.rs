@@ -1,5 +1,6 @@
 //! Which part of the graph, at which level and time.
 
+mod clock;
 mod direction;
 mod error;
 mod filter;
@@ -10,6 +11,8 @@ mod text;
 pub(in crate::graph) mod time;
 mod top;
 mod traits;
+mod wall;
+mod when;
 
 #[cfg(test)]
 mod tests;
@@ -18,14 +21,16 @@ use insight_proto::v1;
 
 use crate::model::{Minute, UnixMs};
 
+pub use clock::Clock;
 pub use direction::Direction;
 pub use error::QueryError;
 pub use filter::Filter;
 pub use part::{Focus, Part};
 pub use selector::Selector;
-pub use text::{PARTS, QueryText, TIMES};
+pub use text::{PARTS, QueryText, TIMES, ZONE};
 pub use top::{Top, TopBy};
 pub use traits::Traits;
+pub use when::question_when;
 
 /// Length of the default range, milliseconds: long enough to hold a job that runs every ten minutes.
 pub const DEFAULT_RANGE_MS: i64 = 15 * 60_000;
@@ -78,9 +83,25 @@ impl Query {
     }
 }
 
+/// How long the range is, milliseconds, if the question says.
+fn window(query: &v1::GraphQuery) -> Result<Option<i64>, QueryError> {
+    let Some(window) = &query.window else {
+        return Ok(None);
+    };
+    let length = window.seconds.checked_mul(1000);
+    let length = length.and_then(|ms| ms.checked_add(i64::from(window.nanos) / 1_000_000));
+    match length.filter(|length| *length > 0 && (0..1_000_000_000).contains(&window.nanos)) {
+        None => Err(hints::window(&format!("{}s", window.seconds))),
+        length => Ok(length),
+    }
+}
+
 fn range(query: &v1::GraphQuery, now: UnixMs) -> Result<Range, QueryError> {
     if query.at.is_some() && (query.from.is_some() || query.to.is_some()) {
         return Err(hints::at_and_range());
+    }
+    if query.window.is_some() && query.from.is_some() {
+        return Err(hints::window_and_from());
     }
     let moment = |field, at: &Option<prost_types::Timestamp>| {
         at.as_ref()
@@ -94,10 +115,10 @@ fn range(query: &v1::GraphQuery, now: UnixMs) -> Result<Range, QueryError> {
     };
     let (start_field, start) = match moment("from", &query.from)? {
         Some(from) => ("from", from),
-        None => (
-            end_field,
-            end.unwrap_or(now).saturating_sub(DEFAULT_RANGE_MS).max(0),
-        ),
+        None => {
+            let length = window(query)?.unwrap_or(DEFAULT_RANGE_MS);
+            (end_field, end.unwrap_or(now).saturating_sub(length).max(0))
+        }
     };
     if start > now {
         return Err(hints::time(

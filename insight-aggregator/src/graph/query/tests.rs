@@ -14,7 +14,8 @@ const FULL: UnixMs = NOW - 30_000;
 
 /// "at=-1h&level=node" as the text form.
 fn text(parameters: &str) -> QueryText {
-    let known: Vec<&'static str> = TIMES.into_iter().chain(PARTS).collect();
+    let known = TIMES.into_iter().chain(PARTS).chain([ZONE]);
+    let known: Vec<&'static str> = known.collect();
     let pairs = parameters
         .split('&')
         .filter_map(|pair| pair.split_once('='));
@@ -77,6 +78,23 @@ fn ranges_are_widened_to_full_minutes_that_are_past() {
             (FULL - 60 * MINUTE, NOW),
         ),
         ("at=60", (0, MINUTE)),
+        ("window=1m", (FULL - MINUTE, NOW)),
+        ("at=now&window=30s", (FULL, NOW)),
+        ("at=-1m&window=1h", (FULL - 61 * MINUTE, FULL)),
+        (
+            "to=-1h&window=2h",
+            (FULL - 180 * MINUTE, FULL - 59 * MINUTE),
+        ),
+        ("at=now&window=99999w", (0, NOW)),
+        (
+            "at=yesterday 12:00&window=5m",
+            (FULL - 1445 * MINUTE, FULL - 1440 * MINUTE),
+        ),
+        (
+            "at=2026-01-31 12:00&tz=Europe/Berlin",
+            (FULL - 75 * MINUTE, FULL - 60 * MINUTE),
+        ),
+        ("from=11:00&to=12:00", (FULL - 60 * MINUTE, FULL)),
     ] {
         assert_eq!(range_of(parameters), expected, "{parameters}");
     }
@@ -164,7 +182,18 @@ fn mistakes_say_where_and_what_works() {
         ("from=now", "from"),
         ("from=2030-01-01T00:00:00Z", "from"),
         ("from=2030-01-01T00:00:00Z&to=2031-01-01T00:00:00Z", "from"),
-        ("from=2026-01-31", "from"),
+        ("from=2026-01-32", "from"),
+        ("from=0000-01-01T00:00:00Z", "from"),
+        ("to=9999-12-31T23:59:60Z&from=tomorrow", "from"),
+        ("at=1970-01-01T00:00:00Z", "at"),
+        ("at=yesterday 25:00", "at"),
+        ("at=today 12:00&tz=Mars/Base", "tz"),
+        ("window=0m", "window"),
+        ("window=-5m", "window"),
+        ("window=soon", "window"),
+        ("window=5", "window"),
+        ("window=9223372036854775807w", "window"),
+        ("from=-2h&window=1h", "window"),
         ("to=-15", "to"),
         ("level=cluster", "level"),
         ("level=Node", "level"),
@@ -209,7 +238,7 @@ fn mistakes_say_where_and_what_works() {
         assert!(!error.message.is_empty());
         let example = error.hint.rsplit(' ').next().unwrap();
         assert!(
-            text(example).parse(NOW).is_ok() && example.contains('='),
+            example.contains('=') && text(example).parse(NOW).is_ok(),
             "the hint's last word works: {}",
             error.hint
         );
@@ -231,6 +260,13 @@ fn times_on_the_wire_are_checked_too() {
     )
     .unwrap_err();
     assert_eq!(error.field, "at");
+    for (seconds, nanos) in [(0, 0), (-60, 0), (i64::MAX, 0), (60, -1), (60, i32::MAX)] {
+        let query = v1::GraphQuery {
+            window: Some(prost_types::Duration { seconds, nanos }),
+            ..v1::GraphQuery::default()
+        };
+        assert_eq!(Query::parse(&query, NOW).unwrap_err().field, "window");
+    }
 }
 
 #[test]

@@ -5,11 +5,13 @@ use std::str::FromStr;
 
 use insight_proto::v1;
 
-use super::{Query, QueryError, hints, time};
+use super::{Clock, Query, QueryError, hints, time};
 use crate::model::UnixMs;
 
 /// The parameters that say which time.
-pub const TIMES: [&str; 3] = ["at", "from", "to"];
+pub const TIMES: [&str; 4] = ["at", "from", "to", "window"];
+/// The parameter that says which time zone times without an offset are in. It is none of a question's: on the wire moments have no zone.
+pub const ZONE: &str = "tz";
 /// The parameters that say which part, each as its field of `GraphQuery` in `topology.proto` is described.
 pub const PARTS: [&str; 15] = [
     "level",
@@ -29,15 +31,15 @@ pub const PARTS: [&str; 15] = [
     "unconnected",
 ];
 
-/// A question as HTTP parameters and command-line flags give it: texts by the names of [`TIMES`] and [`PARTS`]. Times are RFC 3339, Unix seconds or
-/// milliseconds, `now`, `-15m`, `-2h`; lists are separated by commas. An empty text is the same as none.
+/// A question as HTTP parameters and command-line flags give it: texts by the names of [`TIMES`], [`ZONE`] and [`PARTS`]. Times are written as
+/// [`Clock`] reads them; lists are separated by commas. An empty text is the same as none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueryText(BTreeMap<&'static str, String>);
 
 impl QueryText {
     /// Whether there is a parameter of that name.
     pub fn knows(name: &str) -> bool {
-        TIMES.iter().chain(&PARTS).any(|known| *known == name)
+        TIMES.iter().chain(&PARTS).any(|known| *known == name) || name == ZONE
     }
 
     /// The same question with this parameter.
@@ -57,12 +59,10 @@ impl QueryText {
 
     /// The same question for gRPC; times relative to `now` become absolute.
     pub fn to_proto(&self, now: UnixMs) -> Result<v1::GraphQuery, QueryError> {
+        let clock = self.clock(now)?;
         let moment = |field| {
-            self.get(field)
-                .map(|text| time::parse(text, now))
-                .transpose()
-                .map(|at| at.map(time::to_proto))
-                .map_err(|message| hints::time(field, message))
+            let at = self.get(field).map(|text| clock.moment(field, text));
+            at.transpose().map(|at| at.map(time::to_proto))
         };
         Ok(v1::GraphQuery {
             at: moment("at")?,
@@ -91,7 +91,13 @@ impl QueryText {
             unconnected: self
                 .parsed("unconnected", hints::unconnected)?
                 .unwrap_or_default(),
+            window: self.get("window").map(window).transpose()?,
         })
+    }
+
+    /// What times of this question are told from.
+    pub fn clock(&self, now: UnixMs) -> Result<Clock, QueryError> {
+        Clock::new(now, self.get(ZONE))
     }
 
     /// Checks the question, asked at `now`.
@@ -117,4 +123,13 @@ impl QueryText {
         text.map(|text| text.parse().map_err(|_| wrong(text)))
             .transpose()
     }
+}
+
+/// A length of time on the wire.
+fn window(text: &str) -> Result<prost_types::Duration, QueryError> {
+    let length = time::duration(text.trim()).ok_or_else(|| hints::window(text))?;
+    Ok(prost_types::Duration {
+        seconds: length / 1000,
+        nanos: 0,
+    })
 }

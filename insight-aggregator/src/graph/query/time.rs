@@ -1,17 +1,30 @@
 //! Moments as people and messages write them.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
+use super::wall;
 use crate::model::UnixMs;
+
+/// Bytes of a time: the longest that anybody means is RFC 3339 with nanoseconds and an offset.
+const LONGEST: usize = 64;
 
 /// The last moment that RFC 3339 can write.
 const LAST: UnixMs = 253_402_300_799_999;
 /// Plain numbers from here on are milliseconds: as seconds this is the year 5138, as milliseconds 1973.
 const FIRST_MILLISECONDS: i64 = 100_000_000_000;
 
-/// A moment in text, as of `now`: RFC 3339, Unix seconds or milliseconds, `now`, `-15m`, `-1h30m`, `now-2d`.
-pub(super) fn parse(text: &str, now: UnixMs) -> Result<UnixMs, String> {
+/// A moment in text, as of `now` in `zone`; see [`Clock`](super::Clock).
+pub(super) fn parse(text: &str, now: UnixMs, zone: &TimeZone) -> Result<UnixMs, String> {
     let text = text.trim();
+    if text.len() > LONGEST {
+        return Err(format!(
+            "{:?}… is no time: it has {} bytes",
+            &text[..text.floor_char_boundary(LONGEST)],
+            text.len()
+        ));
+    }
     let moment = if text == "now" {
         Some(now)
     } else if let Some(ago) = text.strip_prefix("now").unwrap_or(text).strip_prefix('-') {
@@ -23,15 +36,17 @@ pub(super) fn parse(text: &str, now: UnixMs) -> Result<UnixMs, String> {
             number.checked_mul(1000)
         }
     } else {
-        rfc3339(text)
+        rfc3339(text).or_else(|| wall::parse(text, now, zone))
     };
-    moment
-        .filter(|moment| (0..=LAST).contains(moment))
-        .ok_or_else(|| format!("cannot read {text:?} as a time"))
+    match moment {
+        Some(moment) if (0..=LAST).contains(&moment) => Ok(moment),
+        Some(_) => Err(format!("{text:?} is not between the years 1970 and 9999")),
+        None => Err(format!("cannot read {text:?} as a time")),
+    }
 }
 
 /// "1h30m" in milliseconds.
-fn duration(text: &str) -> Option<i64> {
+pub(super) fn duration(text: &str) -> Option<i64> {
     let mut rest = text;
     let mut total = 0_i64;
     while !rest.is_empty() {
@@ -43,6 +58,7 @@ fn duration(text: &str) -> Option<i64> {
             'm' => 60_000,
             'h' => 3_600_000,
             'd' => 86_400_000,
+            'w' => 604_800_000,
             _ => return None,
         };
         total = total.checked_add(number.parse::<i64>().ok()?.checked_mul(scale)?)?;
@@ -59,7 +75,15 @@ fn rfc3339(text: &str) -> Option<UnixMs> {
             _ => Err(error),
         }
     });
-    parsed.ok().map(Timestamp::as_millisecond)
+    match parsed {
+        Ok(parsed) => Some(parsed.as_millisecond()),
+        // Of a program that writes "for ever"; a timestamp leaves room for time zones there.
+        Err(_) if text.starts_with("9999-12-31T") && text.ends_with('Z') => {
+            let civil = text.trim_end_matches('Z').parse::<DateTime>();
+            civil.is_ok().then_some(LAST)
+        }
+        Err(_) => None,
+    }
 }
 
 /// A moment on the wire.
@@ -100,6 +124,8 @@ mod tests {
             ("now-15m", NOW - 900_000),
             ("-1h30m", NOW - 5_400_000),
             ("-2d", NOW - 172_800_000),
+            ("-1w", NOW - 604_800_000),
+            ("now-1w1d", NOW - 691_200_000),
             ("-0s", NOW),
             ("-99999d", 0),
             ("1769860800", NOW),
@@ -111,8 +137,13 @@ mod tests {
             ("2026-01-31T14:00:00 02:00", NOW),
             ("2026-01-31 12:00:00Z", NOW),
             ("2026-01-31T10:00:00-02:00", NOW),
+            // There was a leap second, and there was none: RFC 3339 can write both, and Unix time has neither.
+            ("2016-12-31T23:59:60Z", 1_483_228_799_000),
+            ("2026-01-31T11:59:60Z", NOW - 1_000),
+            ("9999-12-31T23:59:59Z", LAST),
+            ("9999-12-31T23:59:59.999999Z", LAST),
         ] {
-            assert_eq!(parse(text, NOW), Ok(expected), "{text}");
+            assert_eq!(parse(text, NOW, &TimeZone::UTC), Ok(expected), "{text}");
         }
     }
 
@@ -128,10 +159,17 @@ mod tests {
             "-15mé",
             "- 15m",
             "+15m",
-            "yesterday",
-            "2026-01-31",
-            "2026-01-31T12:00:00",
             "2026-13-31T12:00:00Z",
+            "2026-02-29T12:00:00Z",
+            "2026-01-31T12:00:61Z",
+            "2026-01-31T24:00:01Z",
+            "0000-01-01T00:00:00Z",
+            "-0001-01-01T00:00:00Z",
+            "+275760-09-13T00:00:00Z",
+            "2026-01-31T12:00:00Z; DROP TABLE edge_1m",
+            "\u{0}",
+            "١٧٦٩٨٦٠٨٠٠",
+            "２０２６-01-31T12:00:00Z",
             "-99999999999999999999d",
             "-9223372036854775807d",
             "99999999999999999",
@@ -139,8 +177,12 @@ mod tests {
             "12.5",
             "é 02:00",
         ] {
-            assert!(parse(text, NOW).is_err(), "{text}");
+            assert!(parse(text, NOW, &TimeZone::UTC).is_err(), "{text}");
         }
+        let long = parse(&"é".repeat(1_000_000), NOW, &TimeZone::UTC).unwrap_err();
+        assert!(long.len() < 200 && long.contains("2000000 bytes"), "{long}");
+        let early = parse("0000-01-01T00:00:00Z", NOW, &TimeZone::UTC).unwrap_err();
+        assert!(early.contains("1970"), "{early}");
     }
 
     #[test]

@@ -161,6 +161,9 @@ fn wrong_questions() -> Vec<(v1::GraphQuery, &'static str)> {
         ask(&mut query);
         query
     };
+    fn length(seconds: i64, nanos: i32) -> Option<prost_types::Duration> {
+        Some(prost_types::Duration { seconds, nanos })
+    }
     fn name(name: &str) -> Vec<String> {
         vec![name.to_owned()]
     }
@@ -182,6 +185,8 @@ fn wrong_questions() -> Vec<(v1::GraphQuery, &'static str)> {
         (ask(|query| query.ports = name("http")), "ports"),
         (ask(|query| query.protocols = name("sctp")), "protocols"),
         (ask(|query| query.top_by = "bytes".into()), "top_by"),
+        (ask(|query| query.window = length(0, 0)), "window"),
+        (ask(|query| query.window = length(60, -1)), "window"),
     ]
 }
 

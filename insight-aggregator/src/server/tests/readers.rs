@@ -84,7 +84,29 @@ async fn a_wrong_question_names_the_field() {
         };
         (query, "focus")
     };
+    let at = |seconds, nanos| v1::GraphQuery {
+        at: Some(prost_types::Timestamp { seconds, nanos }),
+        ..v1::GraphQuery::default()
+    };
     let mut questions = wrong_questions();
+    // The year 0, the far future, and what no clock shows.
+    for (seconds, nanos) in [
+        (-62_167_219_200, 0),
+        (32_503_680_000, 0),
+        (i64::MIN, 0),
+        (i64::MAX, 0),
+        (1, -1),
+        (1, 1_000_000_000),
+    ] {
+        questions.push((at(seconds, nanos), "at"));
+    }
+    let (from, to) = (at(7_200, 0).at, at(3_600, 0).at);
+    let range = v1::GraphQuery {
+        from,
+        to,
+        ..v1::GraphQuery::default()
+    };
+    questions.push((range, "from"));
     questions.push(focus("nobody".into()));
     questions.push(focus("é\n".repeat(50_000)));
     for (query, field) in questions {

@@ -174,11 +174,16 @@ async fn a_subscription_has_no_past_and_no_nonsense() {
         seconds: 1_700_000_000,
         nanos: 0,
     });
+    let window = Some(prost_types::Duration {
+        seconds: 60,
+        nanos: 0,
+    });
     let none = v1::GraphQuery::default;
     let times = [
         (v1::GraphQuery { at, ..none() }, "at"),
         (v1::GraphQuery { from: at, ..none() }, "from"),
         (v1::GraphQuery { to: at, ..none() }, "to"),
+        (v1::GraphQuery { window, ..none() }, "window"),
     ];
     for (query, field) in times.into_iter().chain(wrong_questions()) {
         let request = v1::SubscribeRequest {

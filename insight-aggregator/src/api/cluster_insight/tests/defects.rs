@@ -37,9 +37,9 @@ async fn defect_3_errors_have_their_status() {
             "there is no type \"minions\"",
         ),
         (
-            "/cluster?at=2026-01-31T12:00:00Z",
+            "/cluster?at=2026-13-31T12:00:00Z",
             400,
-            "come with stored history",
+            "cannot read",
         ),
     ] {
         let got = world.ask(path, &[]).await;
@@ -135,14 +135,47 @@ async fn defect_7_what_did_not_change_is_not_sent_again() {
     // And whoever does not want to ask again is told: see `watch`.
 }
 
-/// Times that are not stored yet are refused, not answered with what is now.
+/// Another time's traffic is that time's; of objects none that was created later is shown, and it is said that the others are as they are now.
 #[tokio::test]
 async fn defect_8_another_time_is_never_taken_for_now() {
-    let world = World::of([node("n1")]);
-    for question in ["at=-1h", "from=-2h&to=-1h"] {
-        let got = world.ask(&format!("/cluster?{question}"), &[]).await;
-        assert_eq!(got.status, StatusCode::BAD_REQUEST);
+    let world = traffic::shop();
+    let now = world.get("/cluster").await;
+    assert!(!related(&now, "communicatesWith").is_empty());
+    assert!(now.get("objects_as_of").is_none());
+    for question in [
+        "at=-1h",
+        "from=-2h&to=-1h",
+        "at=now&window=5m&to=",
+        "at=today%2000:00&tz=Europe/Berlin",
+    ] {
+        let then = world.get(&format!("/cluster?{question}")).await;
+        assert!(then["objects_as_of"].is_string(), "{question}");
+        let expected = match question.starts_with("at=now") {
+            true => related(&now, "communicatesWith"),
+            false => Vec::new(),
+        };
+        assert_eq!(related(&then, "communicatesWith"), expected, "{question}");
+        assert!(ids(&then).contains(&"Node:n1"), "{question}");
     }
+    // Every object of this world was created in 1970, which is the first moment of a range that has one.
+    let before = world.get("/cluster?from=0&to=1").await;
+    assert!(
+        !ids(&before).iter().any(|id| id.starts_with("Pod:")),
+        "{before:#}"
+    );
+    for (question, word) in [
+        ("at=soon", "at: "),
+        ("at=0000-01-01T00:00:00Z", "1970"),
+        ("from=-1h&to=-2h", "from: "),
+        ("at=-1h&tz=Mars/Base", "tz: "),
+        ("window=0m", "window: "),
+    ] {
+        let got = world.ask(&format!("/cluster?{question}"), &[]).await;
+        assert_eq!(got.status, StatusCode::BAD_REQUEST, "{question}");
+        assert!(got.body.contains(word), "{question}: {}", got.body);
+    }
+    let got = world.ask("/cluster/watch?at=-1h", &[]).await;
+    assert_eq!(got.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]

@@ -68,6 +68,40 @@ async fn parts_of_the_graph() {
 }
 
 #[tokio::test]
+async fn times_as_people_write_them() {
+    let http = state();
+    for times in [
+        "at=now&window=1h",
+        "from=-1w",
+        "from=yesterday%2014:00",
+        "from=monday+0:00&tz=Pacific/Kiritimati",
+        "from=2026-01-31T12:00:00%2B02:00&to=9999-12-31T23:59:59Z",
+        "from=1970-01-01T00:00:00Z",
+        "from=2016-12-31T23:59:60Z",
+    ] {
+        let graph = get_json(&http, &format!("/v1/graph?{times}")).await;
+        assert_eq!(graph["edges"].as_array().unwrap().len(), 2, "{times}");
+    }
+    let long = "9".repeat(10_000);
+    for (times, word) in [
+        ("at=soon", "at=yesterday+14:00"),
+        ("at=0000-01-01T00:00:00Z", "1970"),
+        ("at=99999-01-01T00:00:00Z", "cannot read"),
+        ("from=2600-01-01", "future"),
+        ("from=now&to=-1h", "empty"),
+        ("at=%E2%80%AE14:00", "cannot read"),
+        ("at=%00", "cannot read"),
+        (&format!("at={long}"), "10000 bytes"),
+        ("at=-1h&tz=Europe/Atlantis", "tz=Europe/Berlin"),
+        ("window=-1m", "window=5m"),
+    ] {
+        let (status, _, body) = ask(&http, "GET", &format!("/v1/graph?{times}")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{times}");
+        assert!(body.contains(word) && body.len() < 2_000, "{times}: {body}");
+    }
+}
+
+#[tokio::test]
 async fn the_past_is_empty_here() {
     let graph = get_json(&state(), "/v1/graph?from=-3h&to=-2h").await;
     assert_eq!(graph["edges"], serde_json::json!([]));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::api::http::openapi::DOCUMENT;
-use crate::graph::{PARTS, TIMES};
+use crate::graph::{PARTS, TIMES, ZONE};
 use crate::model::Level;
 
 fn document() -> Value {
@@ -27,7 +27,7 @@ fn it_has_the_levels_and_every_parameter_of_a_question() {
     assert_eq!(parts["schemas"]["Level"]["enum"], serde_json::json!(levels));
     let described = parts["parameters"].as_object().unwrap();
     let described: BTreeSet<&str> = described.keys().map(String::as_str).collect();
-    let known: BTreeSet<&str> = TIMES.into_iter().chain(PARTS).collect();
+    let known: BTreeSet<&str> = TIMES.into_iter().chain([ZONE]).chain(PARTS).collect();
     assert_eq!(described, known);
     for (name, parameter) in parts["parameters"].as_object().unwrap() {
         assert_eq!(parameter["name"], name.as_str());
