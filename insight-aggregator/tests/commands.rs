@@ -153,7 +153,23 @@ async fn the_graph_and_one_edge_are_printed() {
         let (code, json, _) = outcome(&["edge", id, "--server", &url, "--format", "json"]).await;
         let edge: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!((code, edge["edge"]["id"].as_str()), (0, Some(id)));
+        let history = ["edge", id, "--server", &url, "--history", "--window", "5m"];
+        let (code, text, _) = outcome(&history).await;
+        assert!(code == 0 && text.contains("first seen 2"), "{text}");
+        let (code, json, _) = outcome(&[&history[..], &["--format", "json"]].concat()).await;
+        let over_time: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let points = over_time["points"].as_array().unwrap();
+        let views = points.iter().map(|point| &point["server_view"]);
+        let views: Vec<_> = views.filter(|view| !view.is_null()).collect();
+        assert_eq!((code, views), (0, vec![&edge["edge"]["server_view"]]));
     }
+    let (code, _, error) = outcome(&["edge", "00ff", "--server", &url, "--history"]).await;
+    assert!(code == 1 && error.contains("no edge"), "{error}");
+    let (code, text, _) = outcome(&["diff", "--before", "-1h", "--server", &url]).await;
+    assert!(
+        code == 0 && text.contains("?+ ") && text.contains("no_agent"),
+        "{text}"
+    );
     assert_eq!(serve.stop().await, 0);
 }
 
@@ -321,11 +337,21 @@ async fn mistakes_end_with_one_line_and_a_hint() {
             64,
             "--tz: ",
         ),
+        (
+            vec!["diff", "--before", "soon"],
+            64,
+            "--before yesterday+14:00",
+        ),
         (vec!["graph", "--window", "0m"], 64, "--window 5m"),
         (
             vec!["edge", "00ff", "--from", "-1h", "--to", "é"],
             64,
             "--to: ",
+        ),
+        (
+            vec!["edge", "00ff", "--history", "--step", "soon"],
+            64,
+            "--step 5m",
         ),
         (vec!["serve", "--config", &file], 64, "unknown key \"grcp\""),
         (vec!["serve", "--store", "somewhere"], 64, "names no store"),

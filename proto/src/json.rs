@@ -3,12 +3,18 @@
 //! Keys are in the order of the messages' fields. Times are RFC 3339 in UTC with milliseconds, counts are integers, a
 //! view that no agent saw is `null`.
 
+mod diff;
+mod history;
+
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::v1;
+
+pub use diff::diff;
+pub use history::history;
 
 /// A graph.
 pub fn graph(graph: &v1::Graph) -> Value {
@@ -55,24 +61,6 @@ pub fn delta(delta: &v1::GraphDelta) -> Value {
         "remove_edges": delta.remove_edges,
         "complete": delta.complete,
         "gaps": list(&delta.gaps, gap),
-    })
-}
-
-/// Two moments compared.
-pub fn diff(diff: &v1::GraphDiff) -> Value {
-    json!({
-        "added_nodes": list(&diff.added_nodes, node),
-        "removed_nodes": list(&diff.removed_nodes, node),
-        "added_edges": list(&diff.added_edges, edge),
-        "removed_edges": list(&diff.removed_edges, edge),
-        "changed_edges": list(&diff.changed_edges, change),
-    })
-}
-
-fn change(change: &v1::EdgeChange) -> Value {
-    json!({
-        "before": change.before.as_ref().map(edge),
-        "after": change.after.as_ref().map(edge),
     })
 }
 
@@ -327,16 +315,5 @@ mod tests {
             r#"{{"to":"1970-01-01T00:00:00.000Z","add_nodes":[],"update_nodes":[],"remove_nodes":[],"add_edges":[],"update_edges":[{EDGE}],"remove_edges":["a"],"complete":true,"gaps":[]}}"#
         );
         assert_eq!(delta(&changes).to_string(), expected);
-        let compared = v1::GraphDiff {
-            changed_edges: vec![v1::EdgeChange {
-                before: Some(sample_edge()),
-                after: None,
-            }],
-            ..v1::GraphDiff::default()
-        };
-        let expected = format!(
-            r#"{{"added_nodes":[],"removed_nodes":[],"added_edges":[],"removed_edges":[],"changed_edges":[{{"before":{EDGE},"after":null}}]}}"#
-        );
-        assert_eq!(diff(&compared).to_string(), expected);
     }
 }

@@ -11,9 +11,11 @@ use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
 use v1::topology_service_server::TopologyService;
 
+use super::compare::diff;
 use super::feed::{Feeds, Full, MAX_FEEDS, MAX_SUBSCRIBERS};
+use super::history::history;
 use super::reader::{ReadError, Reader};
-use crate::graph::{self, Query, QueryError};
+use crate::graph::{Query, QueryError, Steps, Thresholds};
 use crate::model::now_ms;
 
 /// Messages that wait for a subscriber inside this process, beyond those in the connection's own buffers. With one, what is
@@ -76,31 +78,38 @@ impl TopologyService for TopologyApi {
             ..after.clone()
         };
         let (before, after) = (self.parse(&before)?, self.parse(&after)?);
-        let diff = diff(&self.reader, before, after).await;
+        let thresholds =
+            Thresholds::from_proto(&request.thresholds).map_err(|error| self.refused(error))?;
+        let diff = diff(&self.reader, before, after, thresholds).await;
         diff.map(Response::new).map_err(|error| status_of(&error))
+    }
+
+    async fn get_edge_history(
+        &self,
+        request: Request<v1::EdgeHistoryRequest>,
+    ) -> Result<Response<v1::EdgeHistory>, Status> {
+        let request = request.into_inner();
+        let steps = Steps::parse(&request, now_ms()).map_err(|error| self.refused(error))?;
+        let found = history(&self.reader, steps, request.id.clone()).await;
+        match found.map_err(|error| status_of(&error))? {
+            Some(found) => Ok(Response::new(found)),
+            None => {
+                let id: String = request.id.chars().take(100).collect();
+                Err(Status::not_found(format!("no edge {id:?} in this time")))
+            }
+        }
     }
 }
 
 impl TopologyApi {
     fn parse(&self, query: &v1::GraphQuery) -> Result<Query, Status> {
-        Query::parse(query, now_ms()).map_err(|error| {
-            self.reader.stats().bad_queries.one();
-            status_of(&error.into())
-        })
+        Query::parse(query, now_ms()).map_err(|error| self.refused(error))
     }
-}
 
-/// Two moments compared.
-pub(super) async fn diff(
-    reader: &Reader,
-    before: Query,
-    after: Query,
-) -> Result<v1::GraphDiff, ReadError> {
-    let before = reader.graph(before).await?;
-    let after = reader.graph(after).await?;
-    reader
-        .blocking(move |_| Ok(graph::diff(&before, &after)))
-        .await
+    fn refused(&self, error: QueryError) -> Status {
+        self.reader.stats().bad_queries.one();
+        status_of(&error.into())
+    }
 }
 
 fn refuse_times(query: &v1::GraphQuery) -> Result<(), Status> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::diff::DiffArgs;
 use crate::graph::QueryText;
 use crate::kubernetes::watch::Asked;
 use crate::model::Level;
@@ -34,6 +35,8 @@ pub(super) enum Verb {
     Watch(WatchArgs),
     /// Prints one edge in detail.
     Edge(EdgeArgs),
+    /// Prints what differs between two times.
+    Diff(DiffArgs),
     /// Prints the rights that `serve --kubernetes` needs, for `kubectl apply -f -`.
     Rbac(RbacArgs),
 }
@@ -329,7 +332,8 @@ pub(super) struct WatchArgs {
 #[command(after_help = "\
 Examples:
   insight-aggregator edge 3f9c0a1b2d4e5f60
-  insight-aggregator edge 3f9c0a1b2d4e5f60 --at -1d --format json")]
+  insight-aggregator edge 3f9c0a1b2d4e5f60 --at -1d --format json
+  insight-aggregator edge 3f9c0a1b2d4e5f60 --history --from yesterday --step 5m")]
 pub(super) struct EdgeArgs {
     /// The edge's id, as in the graph
     pub(super) id: String,
@@ -339,6 +343,12 @@ pub(super) struct EdgeArgs {
     pub(super) time: TimeArgs,
     #[arg(long, value_name = "LEVEL", help = levels("[default: the one that has such an edge]"))]
     pub(super) level: Option<String>,
+    /// How it was over time, the last 24 hours unless another time is named
+    #[arg(long)]
+    pub(super) history: bool,
+    /// How long each step of --history is [default: 1m, 5m or 1h, by the length of the time]
+    #[arg(long, value_name = "LENGTH", requires = "history")]
+    pub(super) step: Option<String>,
     /// How it is printed
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: EdgeFormat,

@@ -8,6 +8,7 @@ use tonic::transport::Channel;
 
 use super::args::{EdgeArgs, EdgeFormat, PartArgs, question};
 use super::connect::connect;
+use super::edge_history;
 use super::failure::Failure;
 use super::graph::to_proto;
 use super::output;
@@ -15,6 +16,10 @@ use crate::api::edge::{describe, only_edge, searched};
 use crate::graph::render::{full_name, one_line};
 
 pub(super) async fn run(args: EdgeArgs) -> Result<(), Failure> {
+    if args.history {
+        let (server, step) = (&args.server.server, args.step.as_deref());
+        return edge_history::run(server, args.id, args.time, args.level, step, args.format).await;
+    }
     let levels = match &args.level {
         Some(level) => vec![level.clone()],
         None => {

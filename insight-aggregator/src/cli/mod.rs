@@ -1,12 +1,14 @@
-//! The program's verbs: `serve`, the readers `graph`, `watch` and `edge`, which are clients of the same API, and `rbac`.
+//! The program's verbs: `serve`, the readers `graph`, `watch`, `edge` and `diff`, which are clients of the same API, and `rbac`.
 //!
 //! Exit codes: 0 done, 1 failed, 64 wrong arguments or configuration.
 
 mod args;
 mod config;
 mod connect;
+mod diff;
 mod duration;
 mod edge;
+mod edge_history;
 mod failure;
 mod graph;
 mod log;
@@ -40,6 +42,7 @@ pub fn main() -> ExitCode {
         Verb::Serve(args) => serve::run(args),
         Verb::Graph(args) => on_one_thread(graph::run(args)),
         Verb::Watch(args) => on_one_thread(watch::run(args)),
+        Verb::Diff(args) => on_one_thread(diff::run(args)),
         Verb::Edge(args) => on_one_thread(edge::run(args)),
         Verb::Rbac(args) => rbac::run(&args),
     };

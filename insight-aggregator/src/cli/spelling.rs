@@ -2,6 +2,15 @@
 
 use crate::graph::{PARTS, TIMES, ZONE};
 
+/// What only some verbs have.
+const OTHERS: [&str; 4] = ["before", "after", "thresholds", "step"];
+
+/// Every parameter that a message may name.
+fn names() -> impl Iterator<Item = &'static str> {
+    let times = TIMES.into_iter().chain([ZONE]);
+    times.chain(PARTS).chain(OTHERS)
+}
+
 /// The flag of a parameter: `--min-bytes` for `min_bytes`.
 pub(super) fn flag(parameter: &str) -> String {
     format!("--{}", parameter.replace('_', "-"))
@@ -35,20 +44,16 @@ pub(super) fn with_flags(text: &str) -> String {
 
 /// The parameter that a text starts with, and what comes after it: `name=`, of which the sign is left, or "`name`".
 fn parameter(text: &str, before: Option<char>) -> Option<(&'static str, &str)> {
-    TIMES
-        .into_iter()
-        .chain([ZONE])
-        .chain(PARTS)
-        .find_map(|name| {
-            let quoted = text
-                .strip_prefix('`')
-                .and_then(|text| text.strip_prefix(name))
-                .and_then(|text| text.strip_prefix('`'));
-            let is_start = before.is_none_or(|before| matches!(before, ' ' | '&'));
-            let plain = text.strip_prefix(name);
-            let plain = plain.filter(|tail| is_start && tail.starts_with('='));
-            quoted.or(plain).map(|tail| (name, tail))
-        })
+    names().find_map(|name| {
+        let quoted = text
+            .strip_prefix('`')
+            .and_then(|text| text.strip_prefix(name))
+            .and_then(|text| text.strip_prefix('`'));
+        let is_start = before.is_none_or(|before| matches!(before, ' ' | '&'));
+        let plain = text.strip_prefix(name);
+        let plain = plain.filter(|tail| is_start && tail.starts_with('='));
+        quoted.or(plain).map(|tail| (name, tail))
+    })
 }
 
 #[cfg(test)]

@@ -105,6 +105,8 @@ fn what_cannot_be_meant_is_refused() {
         "graph --focus a --unconnected",
         "graph --format svg",
         "watch --at -1h",
+        "diff",
+        "diff --before -1h --at -2h",
         "serve --grpc localhost",
         "serve --log-format xml",
     ] {
@@ -153,6 +155,7 @@ fn help_has_defaults_and_examples() {
         ),
         ("watch", &["--namespaces shop", "Examples:"]),
         ("edge", &["container, ", "Examples:"]),
+        ("diff", &["--before -1h", "all:0%", "Examples:"]),
         ("rbac", &["kubectl apply", "insight-aggregator"]),
     ] {
         let help = command

@@ -13,10 +13,11 @@ pub mod render;
 #[cfg(test)]
 mod testing;
 
-pub use build::build;
+pub use build::{build, parts_of};
 pub use delta::{apply, delta};
-pub use diff::diff;
+pub use diff::{Sizes, Thresholds, diff};
 pub use query::{
     Clock, DEFAULT_HOPS, DEFAULT_RANGE_MS, Direction, Filter, Focus, MAX_HOPS, PARTS, Part, Query,
-    QueryError, QueryText, Range, Selector, TIMES, Top, TopBy, Traits, ZONE, question_when,
+    QueryError, QueryText, Range, Selector, Steps, TIMES, Top, TopBy, Traits, ZONE,
+    history_request, question_when,
 };

@@ -17,6 +17,7 @@ mod stats;
 mod stored;
 mod tables;
 mod totals;
+mod trace;
 mod window;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -30,6 +31,7 @@ use crate::store::Store;
 
 pub use stats::{Counts, Stats};
 pub use totals::Totals;
+pub use trace::Trace;
 
 use earlier::Earlier;
 use state::{MAX_ROWS, State, span_of};
@@ -122,6 +124,14 @@ impl Ledger {
         let now = now_ms();
         // Windows are dropped whole: what of them is older than the retention is not shown any more.
         let kept_from = now.saturating_sub(self.retention);
+        if to <= kept_from {
+            return Ok(Window {
+                from,
+                to,
+                kept_from,
+                ..Window::default()
+            });
+        }
         let mut window = self.window_in(from.max(kept_from), to, now, eras)?;
         window.before.retain(|_, report| report.to > kept_from);
         Ok(window)
@@ -164,6 +174,11 @@ impl Ledger {
             builder.name(|wanted| stored.entities(span, &mut known, wanted))?;
         }
         Ok(builder.finish(range.from(), range.to(now)))
+    }
+
+    /// To read the rows of a few ends over a long time.
+    pub fn trace(&self) -> Result<Trace<'_>> {
+        Trace::new(self)
     }
 
     /// What was counted since this process started, by row.

@@ -1,6 +1,6 @@
 //! What the store holds, read back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use super::numbers::{HashedKey, KeyNumber, Numbers};
 use super::plan::Before;
 use super::sequences::{NodeSequences, Sequences};
 use super::state::{Agent, Cells, note_dialed, span_of};
+use super::trace::Wanted;
 use super::{codec, tables};
 use crate::model::{Coverage, Entity, EntityId, Metrics, Minute, RowKey, UnixMs};
 use crate::store::{Row, Scan, Store, WindowId};
@@ -64,29 +65,8 @@ impl Stored<'_> {
         let mut cells = Cells::default();
         let span = span_of(minute);
         self.read_keys(span, known)?;
-        let numbered = known.keys_of(span).len();
         self.each(tables::EDGES, minute, |row| {
-            codec::each_row(minute, &row.value, |key, sum, dialed| {
-                let hash = match key {
-                    Named::Number(number) => {
-                        ensure!(
-                            (number as usize) < numbered,
-                            "no key has the number {number}"
-                        );
-                        cells.rows.add_numbered(number, &sum);
-                        known.keys_of(span)[number as usize].0
-                    }
-                    Named::Key(key) => {
-                        let (hash, key) = known.key(key)?;
-                        cells.rows.add_other(hash, &key, &sum);
-                        hash
-                    }
-                };
-                if !dialed.is_empty() {
-                    note_dialed(&mut cells.dialed, hash, &dialed);
-                }
-                Ok(())
-            })
+            add_rows(minute, &row, span, known, &mut cells, None)
         })?;
         self.each(tables::METRICS, minute, |row| {
             let id = known.name(std::str::from_utf8(&row.clustering)?);
@@ -94,6 +74,37 @@ impl Stored<'_> {
             Ok(())
         })?;
         cells.coverage = self.coverage_of(minute, None, known)?;
+        Ok(cells)
+    }
+
+    /// What of a minute's rows is wanted, counted by the agents of these nodes, and what these could see.
+    pub(super) fn wanted(
+        &self,
+        minute: Minute,
+        wanted: &Wanted,
+        nodes: &BTreeSet<String>,
+        known: &mut Known,
+    ) -> Result<Cells> {
+        let mut cells = Cells::default();
+        let (table, window) = (tables::EDGES, span_of(minute));
+        self.read_keys(window, known)?;
+        for node in nodes {
+            let scan = Scan {
+                range: tables::of_node(node),
+                ..Scan::partition(table, window, tables::of_minute(minute))
+            };
+            let mut rows = self.0.scan(&scan)?.into_iter();
+            let added = rows.try_for_each(|row| {
+                // Other nodes' names may start with this one's.
+                if tables::node_of_rows(&row.clustering) != Some(node.as_bytes()) {
+                    return Ok(());
+                }
+                add_rows(minute, &row, window, known, &mut cells, Some(wanted))
+            });
+            codec::located(added, table, window)?;
+            let coverage = self.coverage_of(minute, Some(node), known)?;
+            cells.coverage.extend(coverage);
+        }
         Ok(cells)
     }
 
@@ -123,7 +134,7 @@ impl Stored<'_> {
     }
 
     /// Makes sure that the numbered keys of a span are known.
-    fn read_keys(&self, span: WindowId, known: &mut Known) -> Result<()> {
+    pub(super) fn read_keys(&self, span: WindowId, known: &mut Known) -> Result<()> {
         if known.numbered.as_ref().is_some_and(|(of, _)| *of == span) {
             return Ok(());
         }
@@ -229,6 +240,45 @@ impl Stored<'_> {
         let value = rows.first().map(|row| decode(&row.value)).transpose();
         codec::located(value, table, window)
     }
+}
+
+/// Adds the rows of one value, or those of them that are wanted.
+fn add_rows(
+    minute: Minute,
+    row: &Row,
+    span: WindowId,
+    known: &mut Known,
+    cells: &mut Cells,
+    wanted: Option<&Wanted>,
+) -> Result<()> {
+    let numbered = known.keys_of(span).len();
+    codec::each_row(minute, &row.value, |key, sum, dialed| {
+        let hash = match key {
+            Named::Number(number) => {
+                ensure!(
+                    (number as usize) < numbered,
+                    "no key has the number {number}"
+                );
+                if wanted.is_some_and(|wanted| !wanted.has_number(number as usize)) {
+                    return Ok(());
+                }
+                cells.rows.add_numbered(number, &sum);
+                known.keys_of(span)[number as usize].0
+            }
+            Named::Key(key) => {
+                let (hash, key) = known.key(key)?;
+                if wanted.is_some_and(|wanted| !wanted.has(&key)) {
+                    return Ok(());
+                }
+                cells.rows.add_other(hash, &key, &sum);
+                hash
+            }
+        };
+        if !dialed.is_empty() {
+            note_dialed(&mut cells.dialed, hash, &dialed);
+        }
+        Ok(())
+    })
 }
 
 /// Asked for one by one: few reports are so late.

@@ -83,6 +83,15 @@ fn of_rows(rows: &StagedRows, part: u32) -> Vec<u8> {
     key
 }
 
+/// The node of such a key.
+pub(super) fn node_of_rows(clustering: &[u8]) -> Option<&[u8]> {
+    // Epoch, sequence and part follow it.
+    clustering
+        .len()
+        .checked_sub(20)
+        .map(|end| &clustering[..end])
+}
+
 /// A report's rows as they are stored.
 fn values_of(minute: Minute, rows: &StagedRows, encoder: &mut KeyEncoder) -> Vec<Vec<u8>> {
     let mut writer = RowWriter::new(minute, rows.from, rows.to);

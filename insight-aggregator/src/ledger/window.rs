@@ -1,6 +1,6 @@
 //! Minutes become the answer for a time range.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use super::map::{RowHash, RowMap};
 use super::numbers::{HashedKey, Numbers};
 use super::rows::{CellMap, add_cell};
 use super::state::{Cells, State, minutes_of, note_dialed, span_of};
+use super::trace::Wanted;
 use crate::model::{
     AllDialed, Coverage, Entity, EntityId, Eras, Metrics, Minute, RowKey, UnixMs, Window,
 };
@@ -118,6 +119,35 @@ impl Builder {
             entities.extend(of_range);
         }
         self.entities = entities;
+    }
+
+    /// Adds what memory holds of the range and is wanted, and what the agents of these nodes could see.
+    pub(super) fn add_wanted(
+        &mut self,
+        state: &State,
+        range: Range,
+        wanted: &Wanted,
+        nodes: &BTreeSet<String>,
+    ) {
+        for (minute, cells) in state.minutes.range(range.first..=range.last) {
+            let numbers = state.numbers.get(&span_of(*minute));
+            let keys = numbers.map_or(&[][..], Numbers::keys);
+            let mut some = Cells::default();
+            for (hash, key, sum) in cells.rows.iter(keys) {
+                if wanted.has(key) {
+                    some.rows.add_other(hash, key, sum);
+                    if let Some(dialed) = cells.dialed.get(&hash) {
+                        note_dialed(&mut some.dialed, hash, dialed);
+                    }
+                }
+            }
+            let coverage = cells.coverage.iter();
+            let coverage = coverage.filter(|((node, _), _)| nodes.contains(&**node));
+            some.coverage = coverage
+                .map(|(agent, reports)| (agent.clone(), reports.clone()))
+                .collect();
+            self.add_minute(*minute, &some, keys);
+        }
     }
 
     /// Adds a minute that is later than those before, with the keys that its numbers stand for.
@@ -229,6 +259,7 @@ impl Builder {
         Window {
             from,
             to,
+            kept_from: 0,
             rows,
             eras: self.eras,
             dialed,

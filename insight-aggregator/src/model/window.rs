@@ -16,6 +16,8 @@ pub struct Window {
     pub from: UnixMs,
     /// End of the range: a full minute, or now.
     pub to: UnixMs,
+    /// What is older has been dropped.
+    pub kept_from: UnixMs,
     /// Every measured end with its counts.
     pub rows: Rows,
     /// The addresses that changed hands in the range.

@@ -905,7 +905,7 @@ pub struct Gap {
     /// End of the gap.
     #[prost(message, optional, tag = "3")]
     pub to: ::core::option::Option<::prost_types::Timestamp>,
-    /// "no_agent" (nobody reported), "agent_silent" (no report any more, and nobody said why), "agent_stopped" (told to stop), "coarse" (counted, but at the end of an outage), "no_live_readout" (bytes of open
+    /// "no_agent" (nobody reported), "not_kept" (older than the retention), "agent_silent" (no report any more, and nobody said why), "agent_stopped" (told to stop), "coarse" (counted, but at the end of an outage), "no_live_readout" (bytes of open
     /// connections arrive when they close), "dropped_updates" (the flow map was full: see the kind "overflow"); of names, while everything is counted:
     /// "kubernetes_stale" (not heard since then, so names may be old or missing), "kubernetes_refused" (it does not let this account list some kinds).
     #[prost(string, tag = "4")]
@@ -1197,17 +1197,38 @@ pub struct Lost {
     #[prost(uint64, tag = "2")]
     pub versions: u64,
 }
-/// Two moments to compare.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+/// Two times to compare, each a moment or a range.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DiffRequest {
     /// The earlier question.
     #[prost(message, optional, tag = "1")]
     pub before: ::core::option::Option<GraphQuery>,
-    /// The later question; all of it but the time is taken for both. With `top` each moment has its own largest edges.
+    /// The later question; all of it but the time is taken for both. An edge is compared if it meets `min_bytes` or `min_connections` at either time; `top` is about the
+    /// differences: the largest of the edges that came, went or changed.
     #[prost(message, optional, tag = "2")]
     pub after: ::core::option::Option<GraphQuery>,
+    /// From where on a count has changed. A counter that is not named has its default.
+    #[prost(message, repeated, tag = "3")]
+    pub thresholds: ::prost::alloc::vec::Vec<Threshold>,
 }
-/// What differs.
+/// From where on a count of an edge has changed: it has to be beyond both. Counts are those of the view that counted more, of the views that there are at both
+/// times. Where the times are not of the same length, those of `before` are scaled to the length of `after`, so that rates are compared.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Threshold {
+    /// "connections" that were established; "bytes" of payload, both ways; "failures" of connects; "retransmits" of segments; "rtt", the 90th percentile of round-trip times in
+    /// microseconds, whatever the length; "all" of these.
+    #[prost(string, tag = "1")]
+    pub counter: ::prost::alloc::string::String,
+    /// By which part of the smaller one the larger one is larger, at least: 1 is twice as much, or half. Defaults: 0.2 of "connections" and "bytes", 1 of "retransmits" and "rtt",
+    /// which are known to a factor of two, and 0 of "failures". 0: any difference.
+    #[prost(double, tag = "2")]
+    pub relative: f64,
+    /// How much the two differ, at least. Defaults: 10 "connections", 10,000 "bytes", 1 of "failures", 10 "retransmits", 1,000 of "rtt".
+    #[prost(double, tag = "3")]
+    pub absolute: f64,
+}
+/// What differs. What somebody could not see at one of the times is not said to have come or gone: it is `perhaps_…` where a gap of that time is on the
+/// node of one of its ends, or of any node if these may be anywhere.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GraphDiff {
     /// Nodes only in `after`.
@@ -1222,12 +1243,67 @@ pub struct GraphDiff {
     /// Edges only in `before`.
     #[prost(message, repeated, tag = "4")]
     pub removed_edges: ::prost::alloc::vec::Vec<Edge>,
-    /// Edges in both whose counts differ.
+    /// Edges in both whose counts differ beyond the thresholds.
     #[prost(message, repeated, tag = "5")]
     pub changed_edges: ::prost::alloc::vec::Vec<EdgeChange>,
+    /// Nodes in both that are described otherwise; their `metrics` aside.
+    #[prost(message, repeated, tag = "6")]
+    pub changed_nodes: ::prost::alloc::vec::Vec<NodeChange>,
+    /// Nodes only in `after`, of which `before` could not tell.
+    #[prost(message, repeated, tag = "7")]
+    pub perhaps_added_nodes: ::prost::alloc::vec::Vec<Node>,
+    /// Nodes only in `before`, of which `after` cannot tell.
+    #[prost(message, repeated, tag = "8")]
+    pub perhaps_removed_nodes: ::prost::alloc::vec::Vec<Node>,
+    /// Edges only in `after`, of which `before` could not tell.
+    #[prost(message, repeated, tag = "9")]
+    pub perhaps_added_edges: ::prost::alloc::vec::Vec<Edge>,
+    /// Edges only in `before`, of which `after` cannot tell.
+    #[prost(message, repeated, tag = "10")]
+    pub perhaps_removed_edges: ::prost::alloc::vec::Vec<Edge>,
+    /// Both ends of all edges here, as they are in `after` if they are there. Sorted by id.
+    #[prost(message, repeated, tag = "11")]
+    pub nodes: ::prost::alloc::vec::Vec<Node>,
+    /// What `before` is about.
+    #[prost(message, optional, tag = "12")]
+    pub before: ::core::option::Option<graph_diff::Side>,
+    /// What `after` is about.
+    #[prost(message, optional, tag = "13")]
+    pub after: ::core::option::Option<graph_diff::Side>,
+    /// As in GraphQuery.
+    #[prost(string, tag = "14")]
+    pub level: ::prost::alloc::string::String,
+    /// Edges in both that have not changed beyond the thresholds.
+    #[prost(uint64, tag = "15")]
+    pub unchanged_edges: u64,
+    /// Edges that differ and are not here, because of GraphQuery.top.
+    #[prost(uint64, tag = "16")]
+    pub left_out_edges: u64,
+    /// What was taken for a change, for each counter.
+    #[prost(message, repeated, tag = "17")]
+    pub thresholds: ::prost::alloc::vec::Vec<Threshold>,
 }
-/// One edge at two moments.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+/// Nested message and enum types in `GraphDiff`.
+pub mod graph_diff {
+    /// One of the two times.
+    #[derive(Clone, PartialEq, ::prost::Message)]
+    pub struct Side {
+        /// As in Graph.
+        #[prost(message, optional, tag = "1")]
+        pub from: ::core::option::Option<::prost_types::Timestamp>,
+        /// As in Graph.
+        #[prost(message, optional, tag = "2")]
+        pub to: ::core::option::Option<::prost_types::Timestamp>,
+        /// As in Graph.
+        #[prost(bool, tag = "3")]
+        pub complete: bool,
+        /// As in Graph.
+        #[prost(message, repeated, tag = "4")]
+        pub gaps: ::prost::alloc::vec::Vec<super::Gap>,
+    }
+}
+/// One edge at two times.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct EdgeChange {
     /// As it was.
     #[prost(message, optional, tag = "1")]
@@ -1235,6 +1311,117 @@ pub struct EdgeChange {
     /// As it became.
     #[prost(message, optional, tag = "2")]
     pub after: ::core::option::Option<Edge>,
+    /// What changed beyond its threshold.
+    #[prost(message, repeated, tag = "3")]
+    pub counters: ::prost::alloc::vec::Vec<CounterChange>,
+    /// A gap at one of the times is where this edge is: the counts may differ because of it.
+    #[prost(bool, tag = "4")]
+    pub uncertain: bool,
+}
+/// One count of an edge at two times.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CounterChange {
+    /// As in Threshold.
+    #[prost(string, tag = "1")]
+    pub counter: ::prost::alloc::string::String,
+    /// The count of `before`, not scaled.
+    #[prost(uint64, tag = "2")]
+    pub before: u64,
+    /// The count of `after`.
+    #[prost(uint64, tag = "3")]
+    pub after: u64,
+    /// The same by the second; absent of "rtt".
+    #[prost(double, optional, tag = "4")]
+    pub before_per_second: ::core::option::Option<f64>,
+    /// The same by the second; absent of "rtt".
+    #[prost(double, optional, tag = "5")]
+    pub after_per_second: ::core::option::Option<f64>,
+}
+/// One node at two times.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct NodeChange {
+    /// As it was.
+    #[prost(message, optional, tag = "1")]
+    pub before: ::core::option::Option<Node>,
+    /// As it became.
+    #[prost(message, optional, tag = "2")]
+    pub after: ::core::option::Option<Node>,
+    /// The fields of Node that differ.
+    #[prost(string, repeated, tag = "3")]
+    pub fields: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// One edge over time.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EdgeHistoryRequest {
+    /// Its id, as in a graph.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The time, 24 hours before its end where it does not say, and the level, without which the edge is looked for at each. The other fields are refused.
+    #[prost(message, optional, tag = "2")]
+    pub query: ::core::option::Option<GraphQuery>,
+    /// How long each step is, full minutes of which a whole number makes an hour, or an hour. Default: 1 minute for up to 2 hours, 5 minutes for up to 12, else an hour. At most
+    /// 1,500 steps.
+    #[prost(message, optional, tag = "3")]
+    pub step: ::core::option::Option<::prost_types::Duration>,
+}
+/// See EdgeHistoryRequest.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EdgeHistory {
+    /// The edge's id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// As in GraphQuery.
+    #[prost(string, tag = "2")]
+    pub level: ::prost::alloc::string::String,
+    /// Start of the first point.
+    #[prost(message, optional, tag = "3")]
+    pub from: ::core::option::Option<::prost_types::Timestamp>,
+    /// End of the last point.
+    #[prost(message, optional, tag = "4")]
+    pub to: ::core::option::Option<::prost_types::Timestamp>,
+    /// How long each step is.
+    #[prost(message, optional, tag = "5")]
+    pub step: ::core::option::Option<::prost_types::Duration>,
+    /// The client, as far as it is known.
+    #[prost(message, optional, tag = "6")]
+    pub client: ::core::option::Option<Node>,
+    /// The server.
+    #[prost(message, optional, tag = "7")]
+    pub server: ::core::option::Option<Node>,
+    /// As in Edge.
+    #[prost(string, tag = "8")]
+    pub protocol: ::prost::alloc::string::String,
+    /// As in Edge.
+    #[prost(uint32, tag = "9")]
+    pub port: u32,
+    /// In order of time, one for each step.
+    #[prost(message, repeated, tag = "10")]
+    pub points: ::prost::alloc::vec::Vec<EdgePoint>,
+    /// When it was seen first in all that is kept, to the resolution of the reports.
+    #[prost(message, optional, tag = "11")]
+    pub first_seen: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was seen last in all that is kept.
+    #[prost(message, optional, tag = "12")]
+    pub last_seen: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// One step.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EdgePoint {
+    /// Its start, a multiple of the step since 1970.
+    #[prost(message, optional, tag = "1")]
+    pub from: ::core::option::Option<::prost_types::Timestamp>,
+    /// Its end; the last may end now.
+    #[prost(message, optional, tag = "2")]
+    pub to: ::core::option::Option<::prost_types::Timestamp>,
+    /// As in Edge; both are absent in a step without traffic.
+    #[prost(message, optional, tag = "3")]
+    pub client_view: ::core::option::Option<EdgeView>,
+    /// As in Edge.
+    #[prost(message, optional, tag = "4")]
+    pub server_view: ::core::option::Option<EdgeView>,
+    /// Whether the agents of its ends' nodes saw all of it. If not, nothing counted does not mean that there was nothing.
+    #[prost(bool, tag = "5")]
+    pub complete: bool,
 }
 /// Generated client implementations.
 pub mod topology_service_client {
@@ -1375,7 +1562,7 @@ pub mod topology_service_client {
                 .insert(GrpcMethod::new("insight.v1.TopologyService", "Subscribe"));
             self.inner.server_streaming(req, path, codec).await
         }
-        /// What differs between two moments.
+        /// What differs between two times.
         pub async fn diff(
             &mut self,
             request: impl tonic::IntoRequest<super::DiffRequest>,
@@ -1395,6 +1582,28 @@ pub mod topology_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("insight.v1.TopologyService", "Diff"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One edge over time, step by step. NOT_FOUND: there is no such edge in the range.
+        pub async fn get_edge_history(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EdgeHistoryRequest>,
+        ) -> std::result::Result<tonic::Response<super::EdgeHistory>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/insight.v1.TopologyService/GetEdgeHistory",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("insight.v1.TopologyService", "GetEdgeHistory"));
             self.inner.unary(req, path, codec).await
         }
     }
@@ -1428,11 +1637,16 @@ pub mod topology_service_server {
             &self,
             request: tonic::Request<super::SubscribeRequest>,
         ) -> std::result::Result<tonic::Response<Self::SubscribeStream>, tonic::Status>;
-        /// What differs between two moments.
+        /// What differs between two times.
         async fn diff(
             &self,
             request: tonic::Request<super::DiffRequest>,
         ) -> std::result::Result<tonic::Response<super::GraphDiff>, tonic::Status>;
+        /// One edge over time, step by step. NOT_FOUND: there is no such edge in the range.
+        async fn get_edge_history(
+            &self,
+            request: tonic::Request<super::EdgeHistoryRequest>,
+        ) -> std::result::Result<tonic::Response<super::EdgeHistory>, tonic::Status>;
     }
     /// The dependency graph, for readers.
     #[derive(Debug)]
@@ -1631,6 +1845,52 @@ pub mod topology_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DiffSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/insight.v1.TopologyService/GetEdgeHistory" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetEdgeHistorySvc<T: TopologyService>(pub Arc<T>);
+                    impl<
+                        T: TopologyService,
+                    > tonic::server::UnaryService<super::EdgeHistoryRequest>
+                    for GetEdgeHistorySvc<T> {
+                        type Response = super::EdgeHistory;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EdgeHistoryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TopologyService>::get_edge_history(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetEdgeHistorySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

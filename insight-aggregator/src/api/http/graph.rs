@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::Http;
 use super::answer::Failure;
 use super::params::{Params, question, questions};
-use crate::api::grpc;
+use crate::api::compare;
 use crate::api::reader::{ReadError, Reader};
-use crate::graph::{PARTS, Query, QueryError, QueryText, ZONE, question_when, render};
+use crate::graph::{PARTS, Query, QueryError, QueryText, Thresholds, ZONE, question_when, render};
 use crate::model::now_ms;
 
 pub(super) async fn graph(State(http): State<Http>, params: Params) -> Result<Response, Failure> {
@@ -31,10 +31,13 @@ pub(super) async fn graph(State(http): State<Http>, params: Params) -> Result<Re
 }
 
 pub(super) async fn diff(State(http): State<Http>, params: Params) -> Result<Json<Value>, Failure> {
-    let known = ["before", "after", "window", ZONE].into_iter().chain(PARTS);
+    let known = ["before", "after", "window", ZONE, "thresholds"]
+        .into_iter()
+        .chain(PARTS);
     let known: Vec<&str> = known.collect();
     let mut values = params.only(&known)?;
     let (before, after) = (values.remove("before"), values.remove("after"));
+    let thresholds = values.remove("thresholds").unwrap_or_default();
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let Some(before) = given(before) else {
         return Err(Failure::bad_request(
@@ -51,7 +54,8 @@ pub(super) async fn diff(State(http): State<Http>, params: Params) -> Result<Jso
     };
     let before = question_at("before", Some(&before))?;
     let after = question_at("after", given(after).as_deref())?;
-    let diff = grpc::diff(&http.reader, before, after).await?;
+    let thresholds = Thresholds::parse(&thresholds).map_err(|error| refuse(&http.reader, error))?;
+    let diff = compare::diff(&http.reader, before, after, thresholds).await?;
     let answer = http.reader.blocking(move |_| Ok(json::diff(&diff))).await?;
     Ok(Json(answer))
 }
@@ -60,7 +64,7 @@ pub(super) fn parse(reader: &Reader, text: &QueryText) -> Result<Query, Failure>
     text.parse(now_ms()).map_err(|error| refuse(reader, error))
 }
 
-fn refuse(reader: &Reader, error: QueryError) -> Failure {
+pub(super) fn refuse(reader: &Reader, error: QueryError) -> Failure {
     reader.stats().bad_queries.one();
     ReadError::from(error).into()
 }

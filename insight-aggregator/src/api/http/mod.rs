@@ -5,6 +5,7 @@ mod answer;
 mod edge;
 mod graph;
 mod health;
+mod history;
 mod openapi;
 mod params;
 #[cfg(test)]
@@ -66,13 +67,13 @@ fn routes() -> Vec<(&'static str, Handlers, &'static str)> {
     routes
 }
 
-fn own_routes() -> [(&'static str, Handlers, &'static str); 9] {
+fn own_routes() -> [(&'static str, Handlers, &'static str); 10] {
     [
         ("/", cluster_insight::dressed(get(index)), help::PURPOSE),
         (
             "/v1/graph",
             get(graph::graph),
-            "the dependency graph; ?at= or ?from=&to=, ?level=, ?focus=&hops=&direction=, ?without=, ?namespaces=, ?selector=, ?kinds=, ?ports=, ?protocols=, ?min_bytes=, ?min_connections=, ?top=&top_by=, ?unconnected=, ?format=json|dot|mermaid|table",
+            "the dependency graph; ?at= or ?from=&to=, ?window=, ?tz=, ?level=, ?focus=&hops=&direction=, ?without=, ?namespaces=, ?selector=, ?kinds=, ?ports=, ?protocols=, ?min_bytes=, ?min_connections=, ?top=&top_by=, ?unconnected=, ?format=json|dot|mermaid|table",
         ),
         (
             "/v1/edges/{id}",
@@ -80,9 +81,14 @@ fn own_routes() -> [(&'static str, Handlers, &'static str); 9] {
             "one edge with its two nodes, at the level that has it or ?level=; else as /v1/graph",
         ),
         (
+            "/v1/edges/{id}/history",
+            get(history::edge_history),
+            "one edge over time, by ?step=1m|5m|1h; ?at= or ?from=&to=, ?window= (24h), ?tz=, ?level=",
+        ),
+        (
             "/v1/diff",
             get(graph::diff),
-            "what differs between ?before= and ?after=; else as /v1/graph",
+            "what differs between ?before= and ?after=, moments or ranges FROM..TO, by ?thresholds=; else as /v1/graph",
         ),
         ("/v1/agents", get(agents::agents), "connected agents"),
         (

@@ -51,11 +51,19 @@ pub(super) fn gaps(window: &Window) -> Vec<v1::Gap> {
     all.retain(|(found, _)| found.from < found.to);
     all.sort_by(|(a, on_a), (b, on_b)| (a.from, on_a, a.reason).cmp(&(b.from, on_b, b.reason)));
     if window.coverage.is_empty() && window.from < window.to {
+        let (reason, detail) = if window.to <= window.kept_from {
+            (
+                "not_kept",
+                "what was counted so long ago has been dropped, see --retention",
+            )
+        } else {
+            ("no_agent", "no agent reported in this time")
+        };
         let nobody = Found {
             from: window.from,
             to: window.to,
-            reason: "no_agent",
-            detail: "no agent reported in this time".to_owned(),
+            reason,
+            detail: detail.to_owned(),
         };
         all.push((nobody, ""));
     }

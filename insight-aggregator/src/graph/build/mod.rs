@@ -14,6 +14,7 @@ mod home;
 mod join;
 mod map;
 mod names;
+mod parts_of;
 mod resolve;
 mod samples;
 mod stale;
@@ -30,6 +31,8 @@ use super::query::time::to_proto;
 use super::{Query, QueryError};
 use crate::kubernetes::Index;
 use crate::model::Window;
+
+pub use parts_of::parts_of;
 
 use ends::Ends;
 use join::Joined;

@@ -51,6 +51,12 @@ impl QueryText {
         self
     }
 
+    /// The same question without this parameter.
+    pub(super) fn without(mut self, name: &str) -> Self {
+        self.0.remove(name);
+        self
+    }
+
     /// What the parameter says, if it says anything.
     pub fn get(&self, name: &'static str) -> Option<&str> {
         debug_assert!(Self::knows(name), "no parameter {name}");

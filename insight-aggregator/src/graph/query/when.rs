@@ -6,7 +6,7 @@ use super::{Query, QueryError, QueryText};
 use crate::model::UnixMs;
 
 /// The question over the time that the parameter `field` says in `when`: a moment, or a range `FROM..TO`; nothing is now. It is answered checked, and as it goes over
-/// the wire.
+/// the wire. `window` is for moments, and for ranges without a start.
 pub fn question_when(
     part: &QueryText,
     field: &'static str,
@@ -16,9 +16,12 @@ pub fn question_when(
     let part = part.clone();
     let timed = match when.map(|when| (when, when.split_once(".."))) {
         None => part,
-        Some((_, Some((from, to)))) => part
-            .with("from", from.trim().to_owned())
-            .with("to", to.trim().to_owned()),
+        Some((_, Some((from, to)))) => match from.trim() {
+            "" => part,
+            _ => part.without("window"),
+        }
+        .with("from", from.trim().to_owned())
+        .with("to", to.trim().to_owned()),
         Some((moment, None)) => part.with("at", moment.to_owned()),
     };
     let asked = timed.to_proto(now);
@@ -58,6 +61,8 @@ mod tests {
             (Some("-1h"), "", (75, 60)),
             (Some("-1h"), "1m", (61, 60)),
             (Some("-2h..-1h"), "", (120, 60)),
+            (Some("-2h..-1h"), "5m", (120, 60)),
+            (Some("..-1h"), "5m", (65, 60)),
             (Some("yesterday 12:00 .. yesterday 13:00"), "", (1440, 1380)),
             (Some("-2h.."), "", (120, 0)),
             (Some("..-1h"), "", (75, 60)),
@@ -83,6 +88,6 @@ mod tests {
             assert!(error.hint.contains("before=-15m"), "{}", error.hint);
             assert!(!error.hint.contains("at="), "{}", error.hint);
         }
-        assert_eq!(ask(Some("-2h..-1h"), "5m").unwrap_err().field, "window");
+        assert_eq!(ask(Some("-1h"), "0m").unwrap_err().field, "window");
     }
 }

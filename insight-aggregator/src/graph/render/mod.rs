@@ -4,6 +4,7 @@
 //! arrived whoever the client is; failed connects are the client's, for a server does not see those.
 
 mod columns;
+mod diff;
 mod dot;
 mod mermaid;
 mod table;
@@ -12,6 +13,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use diff::diff;
 pub use dot::dot;
 pub use mermaid::mermaid;
 pub use table::table;

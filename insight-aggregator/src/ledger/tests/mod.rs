@@ -5,6 +5,7 @@ mod commits;
 mod eras;
 mod oracle;
 mod restarts;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -62,6 +62,7 @@ async fn two_moments_are_compared() {
             ..v1::GraphQuery::default()
         }),
         after: None,
+        thresholds: Vec::new(),
     };
     let diff = topology(&server)
         .await
@@ -69,8 +70,20 @@ async fn two_moments_are_compared() {
         .await
         .unwrap()
         .into_inner();
-    assert_eq!((diff.added_edges.len(), diff.removed_edges.len()), (1, 0));
-    assert_eq!(diff.added_edges[0].port, 80);
+    // Nobody looked an hour ago.
+    assert_eq!((diff.added_edges.len(), diff.removed_edges.len()), (0, 0));
+    assert_eq!(diff.perhaps_added_edges[0].port, 80);
+    assert_eq!(diff.before.unwrap().gaps[0].reason, "no_agent");
+    assert_eq!(diff.nodes.len(), 2);
+    let request = v1::DiffRequest {
+        thresholds: vec![v1::Threshold {
+            counter: "packets".into(),
+            ..v1::Threshold::default()
+        }],
+        ..v1::DiffRequest::default()
+    };
+    let refused = topology(&server).await.diff(request).await.unwrap_err();
+    assert_names(&refused, "thresholds");
     server.stop().await;
 }
 

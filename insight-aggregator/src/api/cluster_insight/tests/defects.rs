@@ -36,11 +36,7 @@ async fn defect_3_errors_have_their_status() {
             404,
             "there is no type \"minions\"",
         ),
-        (
-            "/cluster?at=2026-13-31T12:00:00Z",
-            400,
-            "cannot read",
-        ),
+        ("/cluster?at=2026-13-31T12:00:00Z", 400, "cannot read"),
     ] {
         let got = world.ask(path, &[]).await;
         assert_eq!(got.status.as_u16(), status, "{path}");

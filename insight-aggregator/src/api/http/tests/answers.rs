@@ -60,7 +60,7 @@ async fn parts_of_the_graph() {
         }
     }
     let diff = get_json(&http, "/v1/diff?before=-1h&ports=80").await;
-    assert_eq!(diff["added_edges"].as_array().unwrap().len(), 1);
+    assert_eq!(diff["perhaps_added_edges"].as_array().unwrap().len(), 1);
     let id = edge_id(&http).await;
     get_json(&http, &format!("/v1/edges/{id}?ports=80")).await;
     let path = format!("/v1/edges/{id}?ports=81");
@@ -105,6 +105,12 @@ async fn times_as_people_write_them() {
 async fn the_past_is_empty_here() {
     let graph = get_json(&state(), "/v1/graph?from=-3h&to=-2h").await;
     assert_eq!(graph["edges"], serde_json::json!([]));
+    assert_eq!(graph["gaps"][0]["reason"], "no_agent");
+    // Longer ago than anything is kept.
+    let graph = get_json(&state(), "/v1/graph?from=0&to=1970-01-02").await;
+    assert_eq!(graph["edges"], serde_json::json!([]));
+    assert_eq!(graph["to"], "1970-01-02T00:00:00.000Z");
+    assert_eq!(graph["gaps"][0]["reason"], "not_kept");
 }
 
 #[tokio::test]
@@ -116,6 +122,43 @@ async fn one_edge_with_its_nodes() {
     assert_eq!(edge["server"]["name"], "a.service");
     assert_eq!(edge["client"]["kind"], "external");
     assert_eq!(edge["edge"]["server_view"]["bytes_received"], 15);
+}
+
+#[tokio::test]
+async fn an_edge_over_time() {
+    let http = state();
+    for level in ["workload", "node", "container"] {
+        let graph = get_json(&http, &format!("/v1/graph?level={level}")).await;
+        let edge = &graph["edges"][0];
+        let id = edge["id"].as_str().unwrap();
+        let path = format!("/v1/edges/{id}/history?window=10m");
+        let history = get_json(&http, &path).await;
+        assert_eq!(history["server"]["id"], edge["server"], "{level}");
+        assert_eq!(history["step_seconds"], 60);
+        assert_eq!(history["first_seen"], edge["first_seen"]);
+        assert_eq!(history["last_seen"], edge["last_seen"]);
+        let points = history["points"].as_array().unwrap();
+        assert!((10..=11).contains(&points.len()), "{history:#}");
+        let with: Vec<_> = points
+            .iter()
+            .filter(|point| !point["server_view"].is_null() || !point["client_view"].is_null())
+            .collect();
+        let [point] = with.as_slice() else {
+            panic!("one minute has it: {history:#}")
+        };
+        for view in ["client_view", "server_view"] {
+            assert_eq!(point[view], edge[view], "{level}");
+        }
+        assert_eq!(points[0]["complete"], false, "nobody had reported");
+    }
+    for (path, status) in [
+        ("/v1/edges/0000000000000000/history", StatusCode::NOT_FOUND),
+        ("/v1/edges/x/history?step=7m", StatusCode::BAD_REQUEST),
+        ("/v1/edges/x/history?from=soon", StatusCode::BAD_REQUEST),
+        ("/v1/edges/x/history?ports=80", StatusCode::BAD_REQUEST),
+    ] {
+        assert_eq!(ask(&http, "GET", path).await.0, status, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -147,10 +190,33 @@ async fn an_edge_is_found_at_its_level() {
 #[tokio::test]
 async fn two_moments_compared() {
     let http = state();
+    let count = |diff: &Value, list: &str| diff[list].as_array().unwrap().len();
+    // Nobody looked an hour ago.
     let diff = get_json(&http, "/v1/diff?before=-1h").await;
-    assert_eq!(diff["added_edges"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (
+            count(&diff, "perhaps_added_edges"),
+            count(&diff, "added_edges")
+        ),
+        (2, 0)
+    );
+    assert_eq!(diff["before"]["gaps"][0]["reason"], "no_agent");
     let diff = get_json(&http, "/v1/diff?before=now&after=-1h").await;
-    assert_eq!(diff["removed_edges"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (
+            count(&diff, "perhaps_removed_edges"),
+            count(&diff, "removed_edges")
+        ),
+        (2, 0)
+    );
+    let diff = get_json(&http, "/v1/diff?before=now&window=5m").await;
+    assert_eq!(
+        (count(&diff, "changed_edges"), &diff["unchanged_edges"]),
+        (0, &2.into())
+    );
+    let diff = get_json(&http, "/v1/diff?before=-1h..now&thresholds=all:0%25").await;
+    let change = &diff["changed_edges"][0]["counters"][0];
+    assert_eq!(change["before"], change["after"], "an hour is longer");
 }
 
 #[tokio::test]
@@ -287,6 +353,20 @@ async fn mistakes_have_a_code_a_message_and_a_hint() {
             400,
             "invalid_argument",
             "after: ",
+        ),
+        (
+            "GET",
+            "/v1/diff?before=-1h&after=-1h..-2h",
+            400,
+            "invalid_argument",
+            "after: ",
+        ),
+        (
+            "GET",
+            "/v1/diff?before=-1h&thresholds=bytes",
+            400,
+            "invalid_argument",
+            "thresholds: ",
         ),
         (
             "GET",

@@ -117,6 +117,7 @@ async fn answers_are_as_described() {
         ("/v1/graph?from=-1h&level=container".to_owned(), "Graph"),
         ("/v1/graph?top=1&unconnected=true".to_owned(), "Graph"),
         (format!("/v1/edges/{id}"), "EdgeDetail"),
+        (format!("/v1/edges/{id}/history?window=5m"), "EdgeHistory"),
         ("/v1/diff?before=-1h".to_owned(), "GraphDiff"),
         ("/v1/agents".to_owned(), "Agents"),
         ("/healthz".to_owned(), "Health"),
