@@ -9,8 +9,8 @@ use super::args::{EdgeFormat, PartArgs, TimeArgs, question};
 use super::connect::connect;
 use super::failure::Failure;
 use super::output;
-use crate::graph::history_request;
 use crate::graph::render::{full_name, one_line};
+use crate::graph::{Steps, history_request};
 use crate::model::now_ms;
 
 pub(super) async fn run(
@@ -25,8 +25,12 @@ pub(super) async fn run(
         level,
         ..PartArgs::default()
     };
-    let request = history_request(id, &question(Some(time), part), step, now_ms())
-        .map_err(|error| Failure::question(error.field, &error.message, &error.hint))?;
+    let now = now_ms();
+    let request = history_request(id, &question(Some(time), part), step, now);
+    // Checked here first, so that a mistake needs no aggregator.
+    let request = request.and_then(|request| Steps::parse(&request, now).map(|_| request));
+    let request =
+        request.map_err(|error| Failure::question(error.field, &error.message, &error.hint))?;
     let found = connect(server).await?.get_edge_history(request).await;
     let found = found.map_err(|status| match status.code() {
         Code::NotFound => Failure::failed(

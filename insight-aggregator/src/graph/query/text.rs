@@ -133,7 +133,8 @@ impl QueryText {
 
 /// A length of time on the wire.
 fn window(text: &str) -> Result<prost_types::Duration, QueryError> {
-    let length = time::duration(text.trim()).ok_or_else(|| hints::window(text))?;
+    let length = time::duration(text.trim()).filter(|length| *length > 0);
+    let length = length.ok_or_else(|| hints::window(text))?;
     Ok(prost_types::Duration {
         seconds: length / 1000,
         nanos: 0,

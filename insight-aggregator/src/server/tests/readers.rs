@@ -1,4 +1,5 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tonic::Response;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
@@ -84,6 +85,54 @@ async fn two_moments_are_compared() {
     };
     let refused = topology(&server).await.diff(request).await.unwrap_err();
     assert_names(&refused, "thresholds");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_is_told_over_time() {
+    let server = start().await;
+    let (mut agent, _) = Agent::connect(&server, "n1", 1).await;
+    agent.report(80, 3).await;
+    agent.report(80, 4).await;
+    let edge = graph(&server).await.edges.remove(0);
+    let ask = async |request: v1::EdgeHistoryRequest| {
+        let answer = topology(&server).await.get_edge_history(request).await;
+        answer.map(Response::into_inner)
+    };
+    let history = ask(v1::EdgeHistoryRequest {
+        id: edge.id.clone(),
+        ..v1::EdgeHistoryRequest::default()
+    })
+    .await
+    .unwrap();
+    assert_eq!(
+        (history.server.unwrap().id, history.port),
+        (edge.server, 80)
+    );
+    let views = history.points.iter().filter_map(|point| point.server_view);
+    let opened: u64 = views.map(|view| view.connections_opened).sum();
+    assert_eq!(opened, edge.server_view.unwrap().connections_opened);
+    assert_eq!(
+        (history.first_seen, history.last_seen),
+        (edge.first_seen, edge.last_seen)
+    );
+    let nobody = ask(v1::EdgeHistoryRequest::default()).await.unwrap_err();
+    assert_eq!(nobody.code(), Code::NotFound);
+    let query = v1::GraphQuery {
+        ports: vec!["80".into()],
+        ..v1::GraphQuery::default()
+    };
+    let step = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+    for (query, step, field) in [
+        (Some(query), None, "query"),
+        (None, step(0), "step"),
+        (None, step(i64::MAX), "step"),
+        (None, step(61), "step"),
+    ] {
+        let id = edge.id.clone();
+        let refused = ask(v1::EdgeHistoryRequest { id, query, step }).await;
+        assert_names(&refused.unwrap_err(), field);
+    }
     server.stop().await;
 }
 
