@@ -1,13 +1,15 @@
 //! One edge over time.
 
+use std::sync::Arc;
+
 use insight_proto::v1;
 
 use super::edge::{only_edge, searched};
 use super::reader::{ReadError, Reader};
 use crate::graph::{self, Part, Query, Range, Steps};
-use crate::kubernetes::Directory;
+use crate::history::{Names, NamesOf};
 use crate::ledger::{Ledger, Trace};
-use crate::model::{Eras, Level, UnixMs, Window};
+use crate::model::{Eras, Level, UnixMs, Window, now_ms};
 
 /// An edge's ends, by id.
 struct Found {
@@ -19,7 +21,9 @@ struct Found {
 /// Reads one edge. Blocks.
 struct History<'l> {
     ledger: &'l Ledger,
-    directory: &'l Directory,
+    names: &'l Names,
+    /// Those of the span that was asked for last.
+    of_span: Option<(UnixMs, Arc<NamesOf>)>,
     trace: Trace<'l>,
     id: &'l str,
 }
@@ -35,7 +39,8 @@ pub async fn history(
             let trace = reader.ledger().trace().map_err(|error| failed(&error))?;
             let history = History {
                 ledger: reader.ledger(),
-                directory: reader.directory(),
+                names: reader.names(),
+                of_span: None,
                 trace,
                 id: &id,
             };
@@ -111,18 +116,35 @@ impl History<'_> {
         }))
     }
 
+    /// The names of the span that holds `from`, or of a range that is in none: to look them up for each step would take longer than to count it.
+    fn names_at(&mut self, from: UnixMs, to: UnixMs) -> Result<Arc<NamesOf>, ReadError> {
+        let spans = self.trace.spans();
+        let holds = |span: &&(UnixMs, UnixMs)| (span.0..span.1).contains(&from);
+        let (from, to) = spans.iter().find(holds).copied().unwrap_or((from, to));
+        if let Some((of, names)) = &self.of_span
+            && *of == from
+        {
+            return Ok(Arc::clone(names));
+        }
+        let names = self.names.of(from, to.min(now_ms()));
+        let names = Arc::new(names.map_err(|error| failed(&error))?);
+        self.of_span = Some((from, Arc::clone(&names)));
+        Ok(names)
+    }
+
     /// All that was counted at the end of a range.
-    fn newest(&self, range: Range) -> Result<Window, ReadError> {
+    fn newest(&mut self, range: Range) -> Result<Window, ReadError> {
         let from = range
             .from
             .max(range.to.saturating_sub(graph::DEFAULT_RANGE_MS));
-        let eras = Eras::new(self.directory.read().changes_of_addresses(from, range.to));
+        let names = self.names_at(from, range.to)?;
+        let eras = Eras::new(names.read().changes_of_addresses(from, range.to));
         let window = self.ledger.window_of(from, range.to, &eras);
         window.map_err(|error| failed(&error))
     }
 
     /// The edge, and the first level that has it.
-    fn find_in(&self, window: &Window, levels: &[Level]) -> Result<Option<Found>, ReadError> {
+    fn find_in(&mut self, window: &Window, levels: &[Level]) -> Result<Option<Found>, ReadError> {
         for &level in levels {
             let graph = self.build(window, level)?;
             if let Some(mut graph) = only_edge(graph, self.id)
@@ -138,7 +160,7 @@ impl History<'_> {
         Ok(None)
     }
 
-    fn build(&self, window: &Window, level: Level) -> Result<v1::Graph, ReadError> {
+    fn build(&mut self, window: &Window, level: Level) -> Result<v1::Graph, ReadError> {
         let query = Query {
             range: Range {
                 from: window.from,
@@ -149,21 +171,24 @@ impl History<'_> {
                 ..Part::default()
             },
         };
-        Ok(graph::build(window, &query, &self.directory.read())?)
+        let names = self.names_at(window.from, window.to)?;
+        Ok(graph::build(window, &query, &names.read())?)
     }
 
     /// Reads the rows of the edge's ends in the span of `at` from now on.
     fn want(&mut self, at: UnixMs, found: &Found) -> Result<(), ReadError> {
         let outline = self.trace.outline(at).map_err(|error| failed(&error))?;
         let ends = [found.edge.client.as_str(), found.edge.server.as_str()];
-        let locals = graph::parts_of(&outline, found.level, &self.directory.read(), ends);
+        let names = self.names_at(outline.from, outline.to)?;
+        let locals = graph::parts_of(&outline, found.level, &names.read(), ends);
         self.trace.want(&outline, locals);
         Ok(())
     }
 
     /// The edge in a range within one span, with the gaps of its nodes.
     fn graph(&mut self, from: UnixMs, to: UnixMs, level: Level) -> Result<v1::Graph, ReadError> {
-        let eras = Eras::new(self.directory.read().changes_of_addresses(from, to));
+        let names = self.names_at(from, to)?;
+        let eras = Eras::new(names.read().changes_of_addresses(from, to));
         let window = self.trace.window(from, to, &eras);
         let window = window.map_err(|error| failed(&error))?;
         let mut graph = self.build(&window, level)?;
