@@ -4,6 +4,7 @@ mod bench;
 mod bpf;
 mod build;
 mod cargo;
+mod cassandra;
 mod clean_host;
 mod cluster;
 mod codegen;
@@ -39,6 +40,8 @@ enum Verb {
     Vm(vm::Args),
     /// A real Kubernetes cluster with two nodes on this machine: up, down, status
     Cluster(cluster::Args),
+    /// A real Cassandra on this machine, one node or a ring of three: up, down, status
+    Cassandra(cassandra::Args),
     /// Remove what broken tests may have left on this host
     CleanHost,
     /// Try the properties of the parsers on ever new input
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Verb::Bench(args) => bench::run(&args),
         Verb::Vm(args) => vm::run(&args),
         Verb::Cluster(args) => cluster::run(&args),
+        Verb::Cassandra(args) => cassandra::run(&args),
         Verb::CleanHost => clean_host::run(),
         Verb::Fuzz(args) => fuzz::run(&args),
         Verb::Codegen(args) => codegen::run(&args),

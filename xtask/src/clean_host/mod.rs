@@ -10,7 +10,7 @@ mod tracing;
 use anyhow::{Result, ensure};
 
 use crate::root::Root;
-use crate::{cargo, cluster};
+use crate::{cargo, cassandra, cluster};
 
 /// What was done, and what could not be.
 #[derive(Default)]
@@ -43,6 +43,14 @@ pub(crate) fn run() -> Result<()> {
     // A cluster that somebody uses, too: who cleans wants an empty host.
     if cluster::leaves_something()? {
         tally.note("the Kubernetes cluster", cluster::take_down());
+    }
+    match cassandra::clean() {
+        Ok(0) => {}
+        Ok(found) => tally.note(
+            &format!("{found} folders of Cassandra with their processes"),
+            Ok(()),
+        ),
+        Err(error) => tally.note("Cassandra", Err(error)),
     }
     // Processes first, then what they hold: a namespace lives as long as somebody is in it.
     cgroups::clean(&mut tally)?;

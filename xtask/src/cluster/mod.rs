@@ -28,7 +28,7 @@ use crate::project::Project;
 use crate::root::Root;
 use crate::setup::{self, needs};
 use image::Image;
-pub(crate) use programs::Programs;
+pub(crate) use programs::{Programs, cache};
 
 const EXAMPLES: &str = "Examples:
   cargo xtask cluster up

@@ -127,7 +127,7 @@ fn required<'a>(modules: &'a str, module: &str) -> Result<&'a str> {
 }
 
 /// Outside of any checkout: a build takes minutes and its result depends on nothing here but three files.
-fn cache() -> Result<PathBuf> {
+pub(crate) fn cache() -> Result<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())

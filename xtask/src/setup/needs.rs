@@ -192,6 +192,25 @@ const OPENSSL: Need = Need {
     source: Source::Apt("openssl"),
 };
 
+/// What runs Cassandra. Exactly this one: 5.0 runs on no later one.
+const JDK: Need = Need {
+    name: "openjdk-17",
+    why: "Cassandra runs on it",
+    sign: Sign::File(&[
+        "/usr/lib/jvm/java-17-openjdk-amd64/bin/java",
+        "/usr/lib/jvm/java-17-openjdk-arm64/bin/java",
+    ]),
+    source: Source::Apt("openjdk-17-jre-headless"),
+};
+
+/// What fetches Cassandra.
+const MAVEN: Need = Need {
+    name: "maven",
+    why: "it fetches Cassandra's published jars",
+    sign: Sign::Answers(&["mvn", "--version"]),
+    source: Source::Apt("maven"),
+};
+
 /// For the BPF object.
 pub(crate) const BPF: &[&Need] = &[&RUST_SRC, &BPF_LINKER];
 /// For the lint tier.
@@ -214,6 +233,8 @@ pub(crate) const CLUSTER: &[&Need] = &[
     &IPROUTE2,
     &OPENSSL,
 ];
+/// For Cassandra.
+pub(crate) const CASSANDRA: &[&Need] = &[&JDK, &MAVEN];
 /// For everything.
 pub(crate) const ALL: &[&Need] = &[
     &RUST_SRC,
@@ -231,4 +252,6 @@ pub(crate) const ALL: &[&Need] = &[
     &RUNC,
     &CNI,
     &OPENSSL,
+    &JDK,
+    &MAVEN,
 ];

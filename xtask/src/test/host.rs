@@ -74,6 +74,8 @@ fn runner() -> String {
         suite::SKIP_FILE_VARIABLE,
         THREADS_VARIABLE,
         "RUST_BACKTRACE",
+        // The cassandra tier's cache is below it.
+        "HOME",
         "PATH",
         "CI",
     ];

@@ -1,5 +1,6 @@
 //! Runs all tests in tiers, says what passed, failed and was skipped, and ends with the totals.
 
+mod cassandra;
 mod cluster;
 mod host;
 mod libtest;
@@ -41,6 +42,9 @@ enum Tier {
     /// A real Kubernetes on this machine; builds it the first time. Where it cannot be had it is skipped, aloud, in CI too unless it was
     /// asked for
     Cluster,
+    /// A real Cassandra on this machine; fetches it the first time. Where it cannot be had it is skipped, aloud, in CI too unless it was
+    /// asked for
+    Cassandra,
     /// Debian's kernels in QEMU; downloads them. Without a mirror of Debian it is skipped, aloud, in CI too unless it was asked for
     Vm,
 }
@@ -60,7 +64,7 @@ fn tiers(args: &Args, report: &mut Report) -> Result<()> {
 
     // First the object: every tier then compiles the agent in the same environment, once.
     println!("== the BPF object");
-    let needs_object = [Tier::Host, Tier::Cluster, Tier::Vm];
+    let needs_object = [Tier::Host, Tier::Cluster, Tier::Cassandra, Tier::Vm];
     let object = Object::prepare(&project, needs_object.into_iter().any(wanted));
     if let Object::Broken(failure) = &object {
         report.broken(failure);
@@ -70,9 +74,10 @@ fn tiers(args: &Args, report: &mut Report) -> Result<()> {
             println!("== {name}");
             let start = Instant::now();
             let outcome = run();
-            // Other kernels are downloads from a mirror of Debian, and Kubernetes' modules from one of Go's: not every machine that
-            // tests has those.
-            let may_skip = [Tier::Cluster, Tier::Vm].contains(&tier) && args.only.is_empty();
+            // Other kernels are downloads from a mirror of Debian, Kubernetes' modules from one of Go's, Cassandra from one of Maven's:
+            // not every machine that tests has those.
+            let may_skip =
+                [Tier::Cluster, Tier::Cassandra, Tier::Vm].contains(&tier) && args.only.is_empty();
             report.tier(name, outcome, start.elapsed(), may_skip);
         }
     };
@@ -81,6 +86,9 @@ fn tiers(args: &Args, report: &mut Report) -> Result<()> {
     tier(Tier::Host, "host", &|| host::run(&project, &object));
     tier(Tier::Cluster, "cluster", &|| {
         cluster::run(&project, &object)
+    });
+    tier(Tier::Cassandra, "cassandra", &|| {
+        cassandra::run(&project, &object)
     });
     tier(Tier::Vm, "vm", &|| vm::run(&project, &object));
     Ok(())

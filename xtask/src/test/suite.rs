@@ -20,6 +20,9 @@ const NEED_NO_HOST: [&str; 1] = ["absences"];
 /// How the names of those begin that need a cluster beside the real kernel.
 const CLUSTER_PREFIX: &str = "cluster_";
 
+/// How the names of those begin that need Cassandra beside the real kernel.
+const CASSANDRA_PREFIX: &str = "cassandra_";
+
 /// What integration tests need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Needs {
@@ -29,6 +32,8 @@ pub(crate) enum Needs {
     Host,
     /// A cluster, and the real kernel
     Cluster,
+    /// Cassandra, and the real kernel
+    Cassandra,
 }
 
 /// The workspace's integration tests that need this.
@@ -46,6 +51,8 @@ fn needs_of(krate: &str, test: &str) -> Needs {
         Needs::Nothing
     } else if test.starts_with(CLUSTER_PREFIX) {
         Needs::Cluster
+    } else if test.starts_with(CASSANDRA_PREFIX) {
+        Needs::Cassandra
     } else {
         Needs::Host
     }
@@ -97,12 +104,14 @@ mod tests {
                 own("insight-tests", "pods"),
                 own("insight-tests", "absences"),
                 own("insight-tests", "cluster_pods"),
+                own("insight-tests", "cassandra_pods"),
                 own("insight-agent", "cli"),
             ],
         };
         let tests = |needs| integration_tests(&project, needs);
         assert_eq!(tests(Needs::Host), ["pods"]);
         assert_eq!(tests(Needs::Cluster), ["cluster_pods"]);
+        assert_eq!(tests(Needs::Cassandra), ["cassandra_pods"]);
         assert_eq!(tests(Needs::Nothing), ["absences", "cli"]);
     }
 }
