@@ -8,6 +8,7 @@
 pub mod balancer;
 pub mod bench;
 pub mod bpf;
+pub mod cassandra;
 pub mod cgroup;
 pub mod churn;
 pub mod cluster;

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::access::AccessArgs;
 use super::diff::DiffArgs;
+pub(super) use super::schema_args::{SchemaArgs, SchemaVerb};
 use crate::graph::QueryText;
 use crate::kubernetes::watch::Asked;
 use crate::model::Level;
@@ -37,6 +39,8 @@ pub(super) enum Verb {
     Edge(EdgeArgs),
     /// Prints what differs between two times.
     Diff(DiffArgs),
+    /// Prints, applies or checks the tables that a store in Cassandra needs.
+    Schema(SchemaArgs),
     /// Prints the rights that `serve --kubernetes` needs, for `kubectl apply -f -`.
     Rbac(RbacArgs),
 }
@@ -74,10 +78,12 @@ pub(super) struct ServeArgs {
     pub(super) cluster_insight: Option<SocketAddr>,
     #[command(flatten)]
     pub(super) legacy: LegacyArgs,
-    /// Where everything is kept: embedded:DIR, or memory: for trying out [default: embedded:/var/lib/insight for root, else
+    /// Where everything is kept: embedded:DIR, cassandra://HOST[:PORT][,HOST…]/KEYSPACE[?dc=NAME&cluster=NAME], or memory: for trying out [default: embedded:/var/lib/insight for root, else
     /// embedded:$XDG_STATE_HOME/insight or embedded:~/.local/state/insight]
     #[arg(long, env = "INSIGHT_STORE", value_name = "URL")]
     pub(super) store: Option<String>,
+    #[command(flatten)]
+    pub(super) access: AccessArgs,
     /// How long it is kept, 15m or more, for example 12h or 30d [default: 7d]
     #[arg(long, env = "INSIGHT_RETENTION", value_name = "DURATION")]
     pub(super) retention: Option<String>,

@@ -11,11 +11,13 @@ use figment::providers::{Format as _, Toml};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use super::access::AccessArgs;
 use super::args::{LogFormat, ServeArgs};
 use super::duration;
 use super::failure::Failure;
 use crate::graph::DEFAULT_RANGE_MS;
 use crate::kubernetes::watch::Asked;
+use crate::store::{self, Access};
 
 /// The store's engine tells of every compaction at "info"; the client of Kubernetes of each try, and of answers that it cannot read with
 /// all that is in them.
@@ -37,6 +39,7 @@ pub(super) struct Config {
     pub(super) http: SocketAddr,
     pub(super) cluster_insight: Option<SocketAddr>,
     pub(super) store: String,
+    pub(super) access: Access,
     pub(super) retention: Duration,
     pub(super) names_retention: Duration,
     pub(super) agent_interval: Option<Duration>,
@@ -48,7 +51,7 @@ pub(super) struct Config {
 }
 
 /// The file; its keys are the flags' names.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     grpc: Option<SocketAddr>,
@@ -63,6 +66,12 @@ struct File {
     kubernetes_secrets: Option<bool>,
     log: Option<String>,
     log_format: Option<LogFormat>,
+    store_user: Option<String>,
+    store_password: Option<String>,
+    store_password_file: Option<PathBuf>,
+    store_ca: Option<PathBuf>,
+    store_cert: Option<PathBuf>,
+    store_key: Option<PathBuf>,
 }
 
 impl Config {
@@ -71,6 +80,15 @@ impl Config {
             Some(path) => File::read(path)?,
             None => File::default(),
         };
+        let access = args.access.or(AccessArgs {
+            store_user: file.store_user,
+            store_password: file.store_password,
+            store_password_file: file.store_password_file,
+            store_ca: file.store_ca,
+            store_cert: file.store_cert,
+            store_key: file.store_key,
+        });
+        let access = access.resolve()?;
         let localhost = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let retention = args.retention.or(file.retention);
         let retention = parse_retention(retention.as_deref().unwrap_or("7d"))?;
@@ -111,6 +129,7 @@ impl Config {
                     env::var_os(name).map(PathBuf::from)
                 })?,
             })?,
+            access,
             retention,
             names_retention: names_retention.unwrap_or(retention),
             agent_interval: agent_interval
@@ -171,21 +190,16 @@ impl File {
 }
 
 fn check_store(url: String) -> Result<String, Failure> {
-    let good = match url.split_once(':') {
-        Some(("embedded", folder)) => !folder.is_empty(),
-        Some(("memory", rest)) => rest.is_empty(),
-        _ => false,
-    };
-    if good {
-        return Ok(url);
+    match store::is_url(&url) {
+        Ok(()) => Ok(url),
+        Err(error) => Err(Failure::usage(
+            format!("{error:#}"),
+            "write --store embedded:DIR, for example embedded:/var/lib/insight, or --store cassandra://HOST/KEYSPACE",
+        )),
     }
-    Err(Failure::usage(
-        format!("{url:?} names no store"),
-        "write --store embedded:DIR, for example embedded:/var/lib/insight",
-    ))
 }
 
-fn parse_retention(text: &str) -> Result<Duration, Failure> {
+pub(super) fn parse_retention(text: &str) -> Result<Duration, Failure> {
     let retention = duration::parse(text).ok_or_else(|| {
         Failure::usage(
             format!("retention {text:?} is not a duration"),
@@ -270,7 +284,7 @@ mod tests {
     fn error(text: &str) -> String {
         match File::parse(text, Path::new("/etc/a.toml")) {
             Err(Failure::Error { message, hint, .. }) => format!("{message} | {hint}"),
-            other => panic!("{other:?}"),
+            _ => panic!("{text:?} was taken"),
         }
     }
 
@@ -332,10 +346,22 @@ mod tests {
 
     #[test]
     fn store_urls_are_checked() {
-        for good in ["embedded:/a", "embedded:a:b", "memory:"] {
+        for good in [
+            "embedded:/a",
+            "embedded:a:b",
+            "memory:",
+            "cassandra://a,b:1/k?dc=x",
+        ] {
             assert!(check_store(good.into()).is_ok(), "{good}");
         }
-        for bad in ["", "/a", "embedded:", "memory:x", "cassandra://host"] {
+        for bad in [
+            "",
+            "/a",
+            "embedded:",
+            "memory:x",
+            "cassandra://host",
+            "cassandra:x",
+        ] {
             assert!(check_store(bad.into()).is_err(), "{bad}");
         }
     }

@@ -1,7 +1,8 @@
-//! The program's verbs: `serve`, the readers `graph`, `watch`, `edge` and `diff`, which are clients of the same API, and `rbac`.
+//! The program's verbs: `serve`, the readers `graph`, `watch`, `edge` and `diff`, which are clients of the same API, `schema`, and `rbac`.
 //!
 //! Exit codes: 0 done, 1 failed, 64 wrong arguments or configuration.
 
+mod access;
 mod args;
 mod config;
 mod connect;
@@ -14,6 +15,8 @@ mod graph;
 mod log;
 mod output;
 mod rbac;
+mod schema;
+mod schema_args;
 mod serve;
 mod spelling;
 #[cfg(test)]
@@ -44,6 +47,7 @@ pub fn main() -> ExitCode {
         Verb::Watch(args) => on_one_thread(watch::run(args)),
         Verb::Diff(args) => on_one_thread(diff::run(args)),
         Verb::Edge(args) => on_one_thread(edge::run(args)),
+        Verb::Schema(args) => schema::run(&args),
         Verb::Rbac(args) => rbac::run(&args),
     };
     match ran {

@@ -12,11 +12,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::args::ServeArgs;
 use super::config::Config;
 use super::failure::Failure;
-use super::log;
+use super::{log, schema};
 use crate::history::{History, Names, Recorder};
 use crate::kubernetes::Directory;
 use crate::kubernetes::watch::{self, Choice, Connection, Source, Watches};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, TABLES};
 use crate::model::now_ms;
 use crate::server::{PortTaken, Server};
 use crate::store;
@@ -45,10 +45,14 @@ async fn serve(config: Config) -> Result<(), Failure> {
     // Caught from here on: a signal during a long start is not lost.
     let mut signals = Signals::catch()?;
     let (ledger, history) = tokio::task::spawn_blocking({
-        let (url, retention) = (config.store.clone(), config.retention);
+        let (url, access, retention) = (
+            config.store.clone(),
+            config.access.clone(),
+            config.retention,
+        );
         let names_retention = config.names_retention;
         move || {
-            let store = store::open(&url)?;
+            let store = store::open(&url, &access, &TABLES, retention)?;
             let history = History::new(Arc::clone(&store), names_retention);
             Ledger::open(store, retention, now_ms())
                 .map(|ledger| (Arc::new(ledger), Arc::new(history)))
@@ -57,7 +61,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     })
     .await
     .unwrap_or_else(|error| Err(error.into()))
-    .map_err(|error| store_failure(&error))?;
+    .map_err(|error| store_failure(&config.store, &error))?;
     let cluster = Cluster::choose(&config).await?;
     let directory = Directory::default();
     let recorder = match cluster.connection {
@@ -218,7 +222,10 @@ impl Signals {
     }
 }
 
-fn store_failure(error: &anyhow::Error) -> Failure {
+fn store_failure(url: &str, error: &anyhow::Error) -> Failure {
+    if !url.starts_with("embedded:") {
+        return schema::failure(error);
+    }
     Failure::failed(
         format!("{error:#}"),
         "name a folder that this user may write and that this version made: --store embedded:DIR; or remove the old one, if its history may go",

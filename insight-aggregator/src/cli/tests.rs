@@ -8,6 +8,7 @@ use super::spelling::flag;
 use super::*;
 use crate::graph::{PARTS, QueryText};
 use crate::kubernetes::watch::Asked;
+use crate::store::{Access, Secret};
 
 fn parse(line: &str) -> Result<Verb, String> {
     let words = std::iter::once("insight-aggregator").chain(line.split(' '));
@@ -175,7 +176,7 @@ fn flags_win_over_the_file_and_that_over_defaults() {
     let path = folder.path().join("a.toml");
     std::fs::write(
         &path,
-        "grpc = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:2\"\ncluster_insight = \"127.0.0.1:4\"\nstore = \"memory:\"\nretention = \"2h\"\nnames_retention = \"3h\"\nagent_interval = \"2s\"\ncluster_ranges = [\"10.1.2.3/8\", \"fd00::/8\"]\nkubernetes = \"/etc/kubeconfig\"\nkubernetes_secrets = true\nlog_format = \"json\"\n",
+        "grpc = \"127.0.0.1:1\"\nhttp = \"127.0.0.1:2\"\ncluster_insight = \"127.0.0.1:4\"\nstore = \"memory:\"\nretention = \"2h\"\nnames_retention = \"3h\"\nagent_interval = \"2s\"\ncluster_ranges = [\"10.1.2.3/8\", \"fd00::/8\"]\nkubernetes = \"/etc/kubeconfig\"\nkubernetes_secrets = true\nlog_format = \"json\"\nstore_user = \"me\"\nstore_password = \"hush\"\n",
     )
     .unwrap();
     let line = format!("serve --http 127.0.0.1:3 --config {}", path.display());
@@ -185,6 +186,10 @@ fn flags_win_over_the_file_and_that_over_defaults() {
         http: "127.0.0.1:3".parse().unwrap(),
         cluster_insight: Some("127.0.0.1:4".parse().unwrap()),
         store: "memory:".into(),
+        access: Access {
+            user: Some(("me".to_owned(), Secret::new("hush"))),
+            ..Access::default()
+        },
         retention: Duration::from_secs(7_200),
         names_retention: Duration::from_secs(10_800),
         agent_interval: Some(Duration::from_secs(2)),
@@ -195,6 +200,7 @@ fn flags_win_over_the_file_and_that_over_defaults() {
         log_format: LogFormat::Json,
     };
     assert_eq!(config, expected);
+    assert!(!format!("{config:?}").contains("hush"));
     let config = Config::resolve(serve("serve --store memory:")).unwrap();
     assert_eq!(config.retention, Duration::from_secs(7 * 86_400));
     assert_eq!(config.names_retention, config.retention);

@@ -30,6 +30,7 @@ use crate::model::{Eras, Report, UnixMs, Window, now_ms};
 use crate::store::Store;
 
 pub use stats::{Counts, Stats};
+pub use tables::TABLES;
 pub use totals::Totals;
 pub use trace::Trace;
 

@@ -15,7 +15,7 @@ use super::codec::{self, KeyEncoder, KeyWriter, Named, RowWriter};
 use super::plan::{Changes, StagedKey, StagedRows};
 use super::state::{Agent, span_of};
 use crate::model::Minute;
-use crate::store::{Put, WindowId};
+use crate::store::{Put, Table, WindowId};
 
 /// Rows of flows.
 pub(super) const EDGES: &str = "edge_1m";
@@ -27,6 +27,27 @@ pub(super) const COVERAGE: &str = "coverage_1m";
 pub(super) const ENTITIES: &str = "entity";
 /// What is durable of each agent.
 pub(super) const SEQUENCES: &str = "agent_seq";
+
+/// All of them.
+pub const TABLES: [Table; 5] = {
+    const fn table(name: &'static str) -> Table {
+        Table {
+            name,
+            overwritten: false,
+        }
+    }
+    let sequences = Table {
+        name: SEQUENCES,
+        overwritten: true,
+    };
+    [
+        table(EDGES),
+        table(METRICS),
+        table(COVERAGE),
+        table(ENTITIES),
+        sequences,
+    ]
+};
 
 /// The tables whose windows are spans.
 pub(super) const BY_SPAN: [&str; 4] = [EDGES, METRICS, COVERAGE, ENTITIES];

@@ -8,8 +8,8 @@ use super::Put;
 pub const MAX_KEY: usize = 65_000;
 
 /// Longest value, bytes: the size that Cassandra's guides name as the largest sensible one is 1 MB, its hard limit is
-/// half a commit log segment, 16 MiB.
-pub const MAX_VALUE: usize = 16 << 20;
+/// half a commit log segment, 16 MiB, for the whole request.
+pub const MAX_VALUE: usize = 8 << 20;
 
 /// Refuses a batch that holds a row or a table name which not every implementation can keep.
 pub(super) fn check(batch: &[Put]) -> Result<()> {

@@ -3,6 +3,8 @@
 //! A window is the unit of retention: dropping one gives its space back at once. Domain code sits above [`Store`] and is
 //! tested once; every implementation passes the same contract tests.
 
+mod access;
+mod cassandra;
 #[cfg(test)]
 mod contract;
 mod embedded;
@@ -16,13 +18,25 @@ use std::ops::{Bound, RangeBounds};
 
 use anyhow::Result;
 
+pub use access::{Access, Secret};
+pub use cassandra::Cassandra;
+pub use cassandra::schema::{Replication, Schema, WrongSchema};
 pub use embedded::Embedded;
 pub use limits::{MAX_KEY, MAX_VALUE};
 pub use memory::Memory;
-pub use open::open;
+pub use open::{is_url, open};
 
 /// Start of a window, in units that the table chooses (the ledger: hours since 1970).
 pub type WindowId = u64;
+
+/// A table, for a store that makes tables beforehand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether its rows are written again and again.
+    pub overwritten: bool,
+}
 
 /// One row to write. A row with the same place replaces an earlier one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +132,15 @@ impl Scan {
 }
 
 /// A place to keep rows. Calls may block; an error leaves what is stored as it was.
+///
+/// [`Cassandra`] promises less in these points, and nothing less in others:
+/// * While a batch of several partitions, or of more than a megabyte in one, is being put, a reader may see some of its rows. If the
+///   writer dies meanwhile, that lasts until the store is opened the next time: then the batch is either made whole, or nothing of it
+///   was written. Rows of one partition below that size are seen wholly or not at all.
+/// * While too few nodes answer, `put` waits for them, however long. An error of it means that Cassandra refuses the rows themselves; it leaves
+///   the batch like a writer that died, and no more can be put until the store is opened again.
+/// * A dropped window's rows are unseen by who dropped it and not listed for anybody, but they go only when their time to live is over.
+///   If rows are put into it again before that, the old ones are seen, too.
 pub trait Store: Send + Sync {
     /// Writes all rows or none, durably: they are there after a crash once this returns, and a reader sees all of them
     /// or none. Of two rows with the same place the later one stays.

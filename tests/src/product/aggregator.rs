@@ -10,7 +10,7 @@ use super::daemon::Daemon;
 use super::free_port;
 use crate::reader::Reader;
 
-/// A running aggregator with an embedded store of its own.
+/// A running aggregator, with an embedded store of its own unless another one is named.
 pub struct Aggregator {
     /// The process.
     pub daemon: Daemon,
@@ -35,18 +35,24 @@ impl Aggregator {
 
     /// The same, started by another program; see [`Daemon::started_by`].
     pub fn started_by(starter: &[&str], flags: &[&str]) -> Result<Self> {
-        Self::make(Ipv4Addr::LOCALHOST, starter, flags)
+        Self::make(Ipv4Addr::LOCALHOST, starter, flags, None)
     }
 
     /// One that agents reach at an address of this machine; HTTP is at 127.0.0.1 as ever.
     pub fn start_at(host: Ipv4Addr, flags: &[&str]) -> Result<Self> {
-        Self::make(host, &[], flags)
+        Self::make(host, &[], flags, None)
     }
 
-    fn make(host: Ipv4Addr, starter: &[&str], flags: &[&str]) -> Result<Self> {
+    /// One that keeps everything in the store of this URL.
+    pub fn start_over(store: &str) -> Result<Self> {
+        Self::make(Ipv4Addr::LOCALHOST, &[], &[], Some(store))
+    }
+
+    fn make(host: Ipv4Addr, starter: &[&str], flags: &[&str], store: Option<&str>) -> Result<Self> {
         let folder = TempDir::with_prefix("insight-store-")?;
         let (http_port, grpc_port) = (free_port()?, free_port()?);
-        let mut args = serve_args_at(host, &store_in(&folder), grpc_port, http_port);
+        let own = embedded(&store_in(&folder));
+        let mut args = serve_args_at(host, store.unwrap_or(&own), grpc_port, http_port);
         args.extend(flags.iter().map(ToString::to_string));
         let mut aggregator = Self {
             daemon: Daemon::new("insight-aggregator", args, http_port)?.started_by(starter),
@@ -91,10 +97,19 @@ impl Aggregator {
 
 /// The command line of `serve`.
 pub fn serve_args(store: &Path, grpc_port: u16, http_port: u16) -> Vec<String> {
+    serve_args_for(&embedded(store), grpc_port, http_port)
+}
+
+/// The same with the URL of any store.
+pub fn serve_args_for(store: &str, grpc_port: u16, http_port: u16) -> Vec<String> {
     serve_args_at(Ipv4Addr::LOCALHOST, store, grpc_port, http_port)
 }
 
-fn serve_args_at(host: Ipv4Addr, store: &Path, grpc_port: u16, http_port: u16) -> Vec<String> {
+fn embedded(store: &Path) -> String {
+    format!("embedded:{}", store.display())
+}
+
+fn serve_args_at(host: Ipv4Addr, store: &str, grpc_port: u16, http_port: u16) -> Vec<String> {
     vec![
         "serve".to_owned(),
         "--grpc".to_owned(),
@@ -102,7 +117,7 @@ fn serve_args_at(host: Ipv4Addr, store: &Path, grpc_port: u16, http_port: u16) -
         "--http".to_owned(),
         format!("127.0.0.1:{http_port}"),
         "--store".to_owned(),
-        format!("embedded:{}", store.display()),
+        store.to_owned(),
         "--retention".to_owned(),
         "7d".to_owned(),
     ]

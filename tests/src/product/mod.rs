@@ -8,7 +8,7 @@ mod ports;
 mod programs;
 
 pub use agent::Agent;
-pub use aggregator::{Aggregator, serve_args};
+pub use aggregator::{Aggregator, serve_args, serve_args_for};
 pub use daemon::Daemon;
 pub use once::{Outcome, run_once};
 pub use ports::free_port;
