@@ -20,11 +20,12 @@ use crate::kubernetes::watch::Asked;
 use crate::store::{self, Access};
 
 /// The store's engine tells of every compaction at "info"; the client of Kubernetes of each try, and of answers that it cannot read with
-/// all that is in them.
-const DEFAULT_LOG: &str = "info,fjall=warn,lsm_tree=warn,kube_client=off";
+/// all that is in them; Cassandra's of each try, at each node, each second.
+const DEFAULT_LOG: &str = "info,fjall=warn,lsm_tree=warn,kube_client=off,scylla=off";
 
 /// What `--debug` means: the libraries below would drown what it is asked for.
-const DEBUG_LOG: &str = "info,insight_aggregator=debug,fjall=warn,lsm_tree=warn,kube_client=off";
+const DEBUG_LOG: &str =
+    "info,insight_aggregator=debug,fjall=warn,lsm_tree=warn,kube_client=off,scylla=off";
 
 /// The shortest retention: with less, the graph that everybody asks for first would be cut without a word.
 const MIN_RETENTION: Duration = Duration::from_millis(DEFAULT_RANGE_MS.unsigned_abs());

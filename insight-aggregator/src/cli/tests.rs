@@ -196,7 +196,7 @@ fn flags_win_over_the_file_and_that_over_defaults() {
         cluster_ranges: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
         kubernetes: Asked::Kubeconfig("/etc/kubeconfig".into()),
         kubernetes_secrets: true,
-        log: "info,fjall=warn,lsm_tree=warn,kube_client=off".into(),
+        log: "info,fjall=warn,lsm_tree=warn,kube_client=off,scylla=off".into(),
         log_format: LogFormat::Json,
     };
     assert_eq!(config, expected);

@@ -42,7 +42,9 @@ pub(super) async fn connect(target: &Target, access: &Access) -> Result<CachingS
         .known_nodes(&target.hosts)
         .connection_timeout(CONNECT)
         .compression(Some(Compression::Lz4))
-        .fetch_schema_metadata(false)
+        // Of our keyspace, whose replication says which nodes have a row; no columns.
+        .keyspaces_to_fetch([target.keyspace.as_str()])
+        .fetch_full_schema_metadata(false)
         .default_execution_profile_handle(profile.into_handle());
     if let Some(tls) = access::tls(access)? {
         builder = builder.tls_context(Some(tls));
