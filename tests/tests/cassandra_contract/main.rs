@@ -12,5 +12,9 @@ mod store {
     #[path = "../../../../insight-aggregator/src/store/contract.rs"]
     pub(crate) mod contract;
 
+    #[path = "../../../../insight-aggregator/src/store/kill.rs"]
+    pub(crate) mod kill;
+
     mod less;
+    mod whole;
 }

@@ -9,7 +9,7 @@ use super::contract::contract_tests;
 use super::{Access, Cassandra, Put, Scan, Schema, Store as _, Table};
 
 /// The tables of the contract.
-const TABLES: [Table; 3] = {
+pub(super) const TABLES: [Table; 3] = {
     const fn table(name: &'static str) -> Table {
         Table {
             name,
@@ -20,7 +20,7 @@ const TABLES: [Table; 3] = {
 };
 
 /// An empty place in the node that tests share.
-fn place() -> String {
+pub(super) fn place() -> String {
     static APPLIED: Mutex<bool> = Mutex::new(false);
     let url = shared().unwrap().replace("/tests", "/contract");
     let mut applied = APPLIED.lock().unwrap();
@@ -32,7 +32,7 @@ fn place() -> String {
     url
 }
 
-fn open(url: &str) -> Cassandra {
+pub(super) fn open(url: &str) -> Cassandra {
     Cassandra::open(url, &Access::default(), &TABLES, Duration::from_secs(3600)).unwrap()
 }
 
