@@ -4,9 +4,16 @@ use std::process::Command;
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
+use insight_aggregator::ledger::TABLES;
 use insight_aggregator::store::{Access, Schema};
-use insight_tests::cassandra::{Ring, schema, shared};
+use insight_tests::cassandra::{RETENTION, Ring, shared};
 use insight_tests::product::{Outcome, free_port, program, run_once, serve_args_for};
+
+/// This program's schema, in one copy.
+fn schema() -> Result<Schema> {
+    let replication = "1".parse().map_err(anyhow::Error::msg)?;
+    Ok(Schema::new(&TABLES, RETENTION, replication))
+}
 
 /// A keyspace of this test's own in the node that tests share.
 fn keyspace(name: &str) -> Result<String> {
@@ -50,7 +57,7 @@ fn expect_refusal(url: &str, retention: &str, words: &[&str]) -> Result<()> {
 
 /// Applies the schema as a program of another version would have.
 fn apply_version(url: &str, by: i32) -> Result<()> {
-    let current = schema(1)?;
+    let current = schema()?;
     let other = Schema {
         version: current.version + by,
         ..current
@@ -147,15 +154,15 @@ fn several_at_once_make_one_schema() -> Result<()> {
     let url = keyspace("race")?;
     let applied: Vec<_> = thread::scope(|scope| {
         let all: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| schema(1)?.apply(&url, &Access::default())))
+            .map(|_| scope.spawn(|| schema()?.apply(&url, &Access::default())))
             .collect();
         all.into_iter().map(|one| one.join()).collect()
     });
     for one in applied {
         one.map_err(|_| anyhow::anyhow!("it panicked"))??;
     }
-    schema(1)?.check(&url, &Access::default())?;
-    let left = schema(1)?.apply(&url, &Access::default())?;
+    schema()?.check(&url, &Access::default())?;
+    let left = schema()?.apply(&url, &Access::default())?;
     ensure!(left.is_empty(), "{left:?} was left to do");
     Ok(())
 }

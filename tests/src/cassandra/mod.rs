@@ -9,8 +9,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use insight_aggregator::ledger::TABLES;
-use insight_aggregator::store::{Access, Replication, Schema};
 
 use crate::product::{program, run_once};
 
@@ -37,17 +35,20 @@ pub fn shared() -> Result<String> {
             let status = xtask("up")?.status().context("run xtask")?;
             ensure!(status.success(), "'cargo xtask cassandra up' failed");
         }
-        schema(1)?.apply(&keyspace, &Access::default())?;
+        apply_schema(&keyspace, 1)?;
         *ready = true;
     }
     let (process, number) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     Ok(format!("{keyspace}?cluster={process}-{number}"))
 }
 
-/// The aggregator's schema, with so many copies.
-pub fn schema(copies: u8) -> Result<Schema> {
-    let replication: Replication = copies.to_string().parse().map_err(anyhow::Error::msg)?;
-    Ok(Schema::new(&TABLES, RETENTION, replication))
+/// Applies the schema, with so many copies.
+pub fn apply_schema(store: &str, copies: usize) -> Result<()> {
+    let mut command = Command::new(program("insight-aggregator")?);
+    command
+        .args(["schema", "apply", "--store", store, "--replication"])
+        .arg(copies.to_string());
+    run_once(command)?.stdout().map(drop)
 }
 
 /// `cargo xtask cassandra` with this word.

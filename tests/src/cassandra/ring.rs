@@ -4,7 +4,6 @@ use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use anyhow::Result;
-use insight_aggregator::store::Access;
 use tempfile::TempDir;
 
 use super::node::Node;
@@ -49,8 +48,7 @@ impl Ring {
     /// A store in it. The schema is applied, with a copy at each node.
     pub fn store(&self) -> Result<String> {
         let url = self.url();
-        let copies = u8::try_from(self.nodes.len())?;
-        super::schema(copies)?.apply(&url, &Access::default())?;
+        super::apply_schema(&url, self.nodes.len())?;
         Ok(url)
     }
 
