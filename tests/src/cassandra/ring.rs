@@ -7,6 +7,7 @@ use anyhow::Result;
 use tempfile::TempDir;
 
 use super::node::Node;
+use crate::wait::{PATIENCE, eventually};
 
 /// One node or more, at addresses and in a folder of their own.
 pub struct Ring {
@@ -48,7 +49,10 @@ impl Ring {
     /// A store in it. The schema is applied, with a copy at each node.
     pub fn store(&self) -> Result<String> {
         let url = self.url();
-        super::apply_schema(&url, self.nodes.len())?;
+        // A node that has just begun to answer is known to the others a moment later.
+        eventually(PATIENCE, "all nodes to be known", || {
+            super::apply_schema(&url, self.nodes.len())
+        })?;
         Ok(url)
     }
 
