@@ -4,7 +4,7 @@ use std::process::Command;
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
-use insight_aggregator::ledger::TABLES;
+use insight_aggregator::server::TABLES;
 use insight_aggregator::store::{Access, Schema};
 use insight_tests::cassandra::{RETENTION, Ring, shared};
 use insight_tests::product::{Outcome, free_port, program, run_once, serve_args_for};

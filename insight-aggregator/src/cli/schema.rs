@@ -4,7 +4,7 @@ use super::args::{SchemaArgs, SchemaVerb};
 use super::config::parse_retention;
 use super::failure::Failure;
 use super::output;
-use crate::ledger::TABLES;
+use crate::server::TABLES;
 use crate::store::{Schema, WrongSchema};
 
 pub(super) fn run(args: &SchemaArgs) -> Result<(), Failure> {

@@ -16,9 +16,9 @@ use super::{log, schema};
 use crate::history::{History, Names, Recorder};
 use crate::kubernetes::Directory;
 use crate::kubernetes::watch::{self, Choice, Connection, Source, Watches};
-use crate::ledger::{Ledger, TABLES};
+use crate::ledger::Ledger;
 use crate::model::now_ms;
-use crate::server::{PortTaken, Server};
+use crate::server::{PortTaken, Server, TABLES};
 use crate::store;
 
 /// How long threads that block may take after everything has stopped: a commit that hangs on a dead disk.
@@ -52,7 +52,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
         );
         let names_retention = config.names_retention;
         move || {
-            let store = store::open(&url, &access, &TABLES, retention)?;
+            let longest = retention.max(names_retention);
+            let store = store::open(&url, &access, &TABLES, longest)?;
             let history = History::new(Arc::clone(&store), names_retention);
             Ledger::open(store, retention, now_ms())
                 .map(|ledger| (Arc::new(ledger), Arc::new(history)))

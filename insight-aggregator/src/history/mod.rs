@@ -35,6 +35,7 @@ use crate::store::Store;
 pub use changes::{Happened, What};
 pub use names::{Names, NamesOf, Reading};
 pub use recorder::Recorder;
+pub use rows::TABLE;
 pub use stats::HistoryStats;
 
 use cache::Cache;

@@ -17,10 +17,16 @@ use super::form::{self, Entry};
 use crate::kubernetes::Change;
 use crate::kubernetes::object::{ApiKind, Occurrence};
 use crate::model::UnixMs;
-use crate::store::{Put, WindowId};
+use crate::store::{Put, Table, WindowId};
 
 /// The table.
 pub(super) const NAMES: &str = "names";
+
+/// It, for a store that makes tables beforehand.
+pub const TABLE: Table = Table {
+    name: NAMES,
+    overwritten: false,
+};
 /// An hour, milliseconds.
 pub(super) const HOUR: i64 = 3_600_000;
 /// A window, milliseconds.

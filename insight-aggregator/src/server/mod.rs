@@ -3,6 +3,7 @@
 mod addresses;
 mod names;
 mod retention;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use v1::agent_service_server::AgentServiceServer;
 use v1::topology_service_server::TopologyServiceServer;
 
 pub use self::addresses::PortTaken;
+pub use self::tables::TABLES;
 use crate::api::cluster_insight;
 use crate::api::feed::Feeds;
 use crate::api::grpc::TopologyApi;

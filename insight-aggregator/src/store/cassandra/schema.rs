@@ -23,8 +23,8 @@ const VERSION: i32 = 1;
 /// Whose version it is in the table of versions, which other parts may share.
 const COMPONENT: &str = "store";
 
-/// What a window's first rows must outlive its last ones by, and an hour in which a clock may be wrong: a ledger's window is 6 hours.
-const SLACK: Duration = Duration::from_secs(7 * 3_600);
+/// What a window's first rows must outlive its last ones by, six hours; two in which older names are still asked for; and one by which a clock may be wrong.
+const SLACK: Duration = Duration::from_secs(9 * 3_600);
 
 /// Hints of a node that was away are thrown away after this, so it must not be less than the 3 hours for which they are kept.
 const GRACE: u32 = 10_800;
