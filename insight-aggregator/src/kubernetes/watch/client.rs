@@ -48,6 +48,8 @@ impl Connection {
         // Each watch has its own back-off, and is to say when it is behind.
         config.default_retry = false;
         let server = config.cluster_url.to_string();
+        // kube takes the process's own, and where several are built in there is none. An error says that there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::try_from(config)
             .with_context(|| format!("preparing to speak to the API server {server}"))?;
         Ok(Some(Self {
@@ -74,4 +76,23 @@ fn merged(files: &[PathBuf]) -> Result<Kubeconfig> {
             .with_context(|| format!("merging {} with the others", file.display()))?;
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_api_server_over_tls_can_be_spoken_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kubeconfig");
+        let text = "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: https://127.0.0.1:1}}]\n\
+                    users: [{name: u, user: {token: t}}]\ncontexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x\n";
+        std::fs::write(&path, text).unwrap();
+        for _ in 0..2 {
+            let source = Source::Kubeconfig(vec![path.clone()]);
+            let connection = Connection::new(&source, false).await.unwrap().unwrap();
+            assert_eq!(connection.server(), "https://127.0.0.1:1/");
+        }
+    }
 }
