@@ -126,18 +126,9 @@ fn from_one_moment_on(edge: &Edge, truth: &Tally, changes: Option<&[Change]>) ->
     })
 }
 
-/// Once, openings and closes of a round were on different sides of the moment, by three to five at both ends, and the witness had seen nothing. It did not
-/// watch threads that process 1 had made meanwhile then; in a hundred runs since, the kernel's whole trace at hand, nothing was wrong. So nobody knows, and a failure has
-/// to happen twice, which a miscount does that is no such accident; the first one is told.
 #[test]
 fn an_agent_that_starts_amid_churn_is_exact_from_then_on() -> Result<()> {
-    match Pods::exact(AMID_CHURN, amid_churn) {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            eprintln!("{AMID_CHURN}: tried once more after {error:#}");
-            Pods::exact(AMID_CHURN, amid_churn)
-        }
-    }
+    Pods::exact(AMID_CHURN, amid_churn)
 }
 
 fn amid_churn(pods: &Pods) -> Result<()> {
