@@ -276,7 +276,7 @@ impl Collector {
         due.map(|due| (due, held))
     }
 
-    /// New flows, before the interval is over.
+    /// New flows, before the interval is over, after [`Self::hold_unnamed`].
     pub(super) fn early_batch(
         &mut self,
         kernel: &mut Kernel,
@@ -295,7 +295,6 @@ impl Collector {
                 self.dialed.note(&kernel.dialed_of(key)?);
             }
         }
-        self.learn();
         if asks {
             self.ask();
         }
