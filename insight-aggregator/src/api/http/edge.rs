@@ -11,17 +11,22 @@ use super::graph::parse;
 use super::params::{Params, question, questions};
 use crate::api::edge::{describe, searched};
 
+/// The id in the path.
+pub(super) fn id_of(path: Result<Path<String>, PathRejection>) -> Result<String, Failure> {
+    path.map(|Path(id)| id).map_err(|error| {
+        Failure::bad_request(
+            format!("id: {}", error.body_text()),
+            "an id is 16 hexadecimal digits, as in /v1/graph",
+        )
+    })
+}
+
 pub(super) async fn edge(
     State(http): State<Http>,
     id: Result<Path<String>, PathRejection>,
     params: Params,
 ) -> Result<Json<Value>, Failure> {
-    let Path(id) = id.map_err(|error| {
-        Failure::bad_request(
-            format!("id: {}", error.body_text()),
-            "an id is 16 hexadecimal digits, as in /v1/graph",
-        )
-    })?;
+    let id = id_of(id)?;
     let mut values = params.only(&questions())?;
     let text = question(&mut values);
     let query = parse(&http.reader, &text)?;

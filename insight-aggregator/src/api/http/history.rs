@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Http;
 use super::answer::Failure;
+use super::edge::id_of;
 use super::graph::refuse;
 use super::params::{Params, question};
 use crate::api::history::history;
@@ -19,12 +20,7 @@ pub(super) async fn edge_history(
     id: Result<Path<String>, PathRejection>,
     params: Params,
 ) -> Result<Json<Value>, Failure> {
-    let Path(id) = id.map_err(|error| {
-        Failure::bad_request(
-            format!("id: {}", error.body_text()),
-            "an id is 16 hexadecimal digits, as in /v1/graph",
-        )
-    })?;
+    let id = id_of(id)?;
     let known = TIMES.into_iter().chain([ZONE, "level", "step"]);
     let mut values = params.only(&known.collect::<Vec<_>>())?;
     let (step, now) = (values.remove("step"), now_ms());
