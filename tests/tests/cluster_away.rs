@@ -41,16 +41,7 @@ impl<'a> Scene<'a> {
         Load::image()?;
         let mut both = Vec::new();
         for (name, node) in ["server", "client"].into_iter().zip(&cluster.nodes) {
-            let loads = [Load::serve(port, REPLY)];
-            let deployment = Deployment {
-                name,
-                node: Some(node),
-                replicas: 1,
-                loads: &loads,
-            };
-            deployment.apply(&pods)?;
-            pods.rolled_out(name)?;
-            both.push(pods.only_pod_with(&format!("app={name}"))?);
+            both.push(pods.deploy(name, node, &[Load::serve(port, REPLY)])?);
         }
         let to = SocketAddr::from((both[0].addresses[0], port));
         let call = format!("call --to {to} --send {REQUEST} --every-ms {EVERY_MS}");

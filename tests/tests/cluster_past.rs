@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use insight_tests::cluster::calls::{self, Calls};
-use insight_tests::cluster::{Cluster, Deployment, Load, Namespace};
+use insight_tests::cluster::{Cluster, Load, Stage};
 use insight_tests::needs_root;
 use insight_tests::product::{Agent, Aggregator};
 use insight_tests::reader::edge::{find, from_json};
@@ -65,31 +65,25 @@ impl Past<'_> {
 fn a_past_graph_has_its_names_after_all_is_gone() -> Result<()> {
     needs_root!("a past graph has its names after all is gone");
     let cluster = Cluster::obtain()?;
-    let (mut aggregator, agents) = cluster.insight()?;
-    let pods = Namespace::new(&cluster)?;
-    Load::image()?;
-    let mut both = Vec::new();
-    for (name, node) in ["server", "client"].into_iter().zip(&cluster.nodes) {
-        let loads = [Load::serve(PORT, 100)];
-        let deployment = Deployment {
-            name,
-            node: Some(node),
-            replicas: 1,
-            loads: &loads,
-        };
-        deployment.apply(&pods)?;
-        pods.rolled_out(name)?;
-        both.push(pods.only_pod_with(&format!("app={name}"))?);
-    }
+    let stage = Stage::new(&cluster)?;
+    let [near, far] = [&cluster.nodes[0], &cluster.nodes[1]];
+    let server = stage.deploy("server", near, &[Load::serve(PORT, 100)])?;
+    let client = stage.deploy("client", far, &[Load::serve(PORT, 100)])?;
+    let Stage {
+        pods,
+        mut aggregator,
+        agents,
+        ..
+    } = stage;
     pods.kubectl(&["label", "deployment", "server", "tier=gold"])?;
     calls::pause_into_next_minute(Duration::from_secs(1));
     let from = calls::minute_of(calls::clock());
     let to = from + MINUTE;
     let call = format!(
         "call --to {}:{PORT} --send 64 --every-ms 50",
-        both[0].addresses[0]
+        server.addresses[0]
     );
-    let mut calls = Calls::of(pods.load_in(&both[1], "serve", &call)?);
+    let mut calls = Calls::of(pods.load_in(&client, "serve", &call)?);
     pause(Duration::from_secs(5));
     calls.end()?;
     agents.iter().try_for_each(Agent::settle)?;

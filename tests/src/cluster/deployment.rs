@@ -111,6 +111,19 @@ spec:
 }
 
 impl Namespace<'_> {
+    /// A workload with one pod, which is ready.
+    pub fn deploy(&self, name: &str, node: &Node, loads: &[Load]) -> Result<Pod> {
+        let deployment = Deployment {
+            name,
+            node: Some(node),
+            replicas: 1,
+            loads,
+        };
+        deployment.apply(self)?;
+        self.rolled_out(name)?;
+        self.only_pod_with(&format!("app={name}"))
+    }
+
     /// Waits until all of a Deployment's pods are new and ready, and none is left of those before.
     pub fn rolled_out(&self, deployment: &str) -> Result<()> {
         let name = format!("deployment/{deployment}");

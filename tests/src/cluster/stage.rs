@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::{Cluster, Deployment, Load, Namespace, Node, Pod};
+use super::{Cluster, Load, Namespace, Node, Pod};
 use crate::product::{Agent, Aggregator};
 use crate::reader::edge::{Edge, from_json};
 use crate::witness::{Round, Witness, in_clear_view};
@@ -36,15 +36,7 @@ impl<'a> Stage<'a> {
 
     /// A workload with one pod, which is ready.
     pub fn deploy(&self, name: &str, node: &Node, loads: &[Load]) -> Result<Pod> {
-        let deployment = Deployment {
-            name,
-            node: Some(node),
-            replicas: 1,
-            loads,
-        };
-        deployment.apply(&self.pods)?;
-        self.pods.rolled_out(name)?;
-        self.pods.only_pod_with(&format!("app={name}"))
+        self.pods.deploy(name, node, loads)
     }
 
     /// What the graph calls a workload of its namespace at workload level.
