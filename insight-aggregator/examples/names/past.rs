@@ -34,7 +34,7 @@ pub(super) fn measure(index: Index) -> Result<Past> {
         #[expect(clippy::disallowed_methods, reason = "another thread writes it")]
         sleep(Duration::from_millis(50));
     }
-    recorder.stop();
+    ensure!(recorder.stop(PATIENCE), "the recorder goes on");
     let snapshot_bytes = history.stats().snapshot_bytes.get();
     let names = Names::new(Directory::default(), history);
     let (now, started) = (now_ms(), Instant::now());

@@ -24,6 +24,9 @@ use crate::store;
 /// How long threads that block may take after everything has stopped: a commit that hangs on a dead disk.
 const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 
+/// How long the last changes of names may take to be kept, of the ten seconds that an end may take in all.
+const RECORD_WITHIN: Duration = Duration::from_secs(1);
+
 pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
     let config = Config::resolve(args)?;
     log::start(&config.log, config.log_format)?;
@@ -99,8 +102,12 @@ async fn serve(config: Config) -> Result<(), Failure> {
             watches.stop().await;
         }
         if let Some(recorder) = recorder {
-            // A panic there has been printed.
-            let _ = tokio::task::spawn_blocking(move || recorder.stop()).await;
+            let ended = tokio::task::spawn_blocking(move || recorder.stop(RECORD_WITHIN)).await;
+            if !ended.unwrap_or(false) {
+                tracing::warn!(
+                    "the newest of what Kubernetes said was not kept: the store does not take it"
+                );
+            }
         }
     };
     tokio::select! {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,8 @@ pub(super) const SETTLED_MS: i64 = 60_000;
 pub struct Recorder {
     stop: CancellationToken,
     thread: JoinHandle<()>,
+    /// Closed when the thread ends.
+    ended: Receiver<()>,
 }
 
 impl Recorder {
@@ -44,18 +46,30 @@ impl Recorder {
         let writer = Writer::new(store, directory.clone(), Arc::clone(&queue), stats);
         let stop = CancellationToken::new();
         let until = stop.clone();
+        let (running, ended) = channel();
         let thread = std::thread::Builder::new()
             .name("names".into())
-            .spawn(move || run(writer, &waiting, &until))?;
+            .spawn(move || {
+                let _running = running;
+                run(writer, &waiting, &until);
+            })?;
         directory.tell(queue);
-        Ok(Self { stop, thread })
+        Ok(Self {
+            stop,
+            thread,
+            ended,
+        })
     }
 
-    /// Writes what waits, and ends. Blocks.
-    pub fn stop(self) {
+    /// Writes what waits, and ends. Blocks, but not longer than this: a store that is away may hold a write for ever. Whether it has ended.
+    pub fn stop(self, within: Duration) -> bool {
         self.stop.cancel();
-        // A panic there has been printed.
-        let _ = self.thread.join();
+        let has_ended = self.ended.recv_timeout(within) == Err(RecvTimeoutError::Disconnected);
+        if has_ended {
+            // A panic there has been printed.
+            let _ = self.thread.join();
+        }
+        has_ended
     }
 }
 

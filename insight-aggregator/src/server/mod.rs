@@ -45,9 +45,9 @@ use crate::ledger::Ledger;
 const KEEPALIVE: Duration = Duration::from_secs(10);
 /// How long it has to answer.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long stopping may take, so that with the last threads' second it is ten; Kubernetes kills after 30 s, systemd after
-/// 90 s.
-const STOP_WITHIN: Duration = Duration::from_secs(9);
+/// How long stopping may take, so that with a second for names and the last threads' second it is ten; Kubernetes kills after
+/// 30 s, systemd after 90 s.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
 
 /// The running aggregator.
 pub struct Server {

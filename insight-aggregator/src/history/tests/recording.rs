@@ -1,9 +1,11 @@
 //! What is written, and what is not when something breaks.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use super::world::{Breaking, Recording, counted, history};
+use super::world::{Away, Breaking, Recording, counted, history};
 use crate::history::rows::{self, HOUR, NAMES};
 use crate::history::testing::realistic_pod;
 use crate::history::{History, snapshot};
@@ -372,7 +374,7 @@ fn a_large_cluster_fits_into_parts() {
 fn expired_windows_are_dropped_when_no_range_needs_them() {
     let store: Arc<dyn Store> = Arc::new(Memory::new());
     some_hours(Arc::clone(&store));
-    let day = std::time::Duration::from_secs(86_400);
+    let day = Duration::from_secs(86_400);
     let history = History::new(Arc::clone(&store), day);
     let end = rows::times_of(rows::window_of(START + 180 * MIN)).1;
     let due = end + 86_400_000 + 2 * HOUR;
@@ -385,4 +387,26 @@ fn expired_windows_are_dropped_when_no_range_needs_them() {
     );
     history.drop_expired(due).unwrap();
     assert_eq!(store.windows(NAMES).unwrap(), [0_u64; 0]);
+}
+
+#[test]
+fn a_store_that_is_away_holds_up_no_end() {
+    let (came, comes) = channel();
+    let (back, until) = channel();
+    let until = Mutex::new(until);
+    let history = history(Arc::new(Away { came, until }));
+    let directory = Directory::default();
+    history.begin(&directory, now_ms()).unwrap();
+    let recorder = history.record(&directory).unwrap();
+    directory.change(|index| index.put(node("n1", "a", &[]), now_ms()));
+    comes.recv().unwrap();
+    assert!(!recorder.stop(Duration::from_millis(10)));
+    drop(back);
+
+    let history = self::history(Arc::new(Memory::new()));
+    let recorder = history.record(&directory).unwrap();
+    assert!(
+        recorder.stop(Duration::from_secs(60)),
+        "nothing is in its way"
+    );
 }

@@ -1,8 +1,8 @@
 //! An aggregator's part that records, with a clock that the test sets.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -109,4 +109,32 @@ pub(super) fn counted(stats: &HistoryStats) -> [(&'static str, u64); 4] {
         ("snapshots", stats.snapshots.get()),
         ("unreadable", stats.unreadable.get()),
     ]
+}
+
+/// A store that is away: whoever writes waits until the other end of its channel is gone.
+pub(super) struct Away {
+    /// Told of each write.
+    pub(super) came: Sender<()>,
+    /// Held up by this.
+    pub(super) until: Mutex<Receiver<()>>,
+}
+
+impl Store for Away {
+    fn put(&self, _: Vec<Put>) -> Result<()> {
+        self.came.send(())?;
+        let _ = self.until.lock().unwrap().recv();
+        Ok(())
+    }
+
+    fn scan(&self, _: &Scan) -> Result<Vec<Row>> {
+        Ok(Vec::new())
+    }
+
+    fn windows(&self, _: &'static str) -> Result<Vec<WindowId>> {
+        Ok(Vec::new())
+    }
+
+    fn drop_window(&self, _: &'static str, _: WindowId) -> Result<()> {
+        Ok(())
+    }
 }
